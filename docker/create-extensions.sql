@@ -1,0 +1,2 @@
+create extension pg_cron;
+create extension orch;

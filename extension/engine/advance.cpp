@@ -1,0 +1,288 @@
+#include "engine/advance.hpp"
+
+#include "core/advance.hpp"
+#include "core/states.hpp"
+#include "engine/attempts.hpp"
+#include "engine/inline_task.hpp"
+#include "engine/progress.hpp"
+#include "engine/transitions.hpp"
+
+namespace orch::engine {
+
+namespace {
+
+using namespace core::task_state;
+using core::Verdict;
+
+constexpr int64 look_again_us = 50'000;
+
+struct RunRow {
+    char state;
+    char outcome;  // 0 = none; 't' = its time is up; 'c' = cancelled by force
+    const Version *version;
+    bool started;
+};
+
+// The run's row, locked; nothing where somebody else holds it, or where there is nothing to do.
+std::optional<RunRow> lock_run(Call &call, const RunId &run)
+{
+    static pg::Statement lock(
+        "select r.state, coalesce(r.outcome, ''), r.version_id, r.started_at is not null from _orch.run_{} r where r.run_id = $1 for update skip locked",
+        {UUIDOID});
+    static pg::Statement look("select r.state from _orch.run_{} r where r.run_id = $1", {UUIDOID});
+    const Parameters<1> parameters = Parameters<1>().add(pg::uuid_datum(run));
+    pg::Rows rows = lock.run_on(day_of(run), parameters);
+    if (rows.empty()) {
+        rows = look.run_on(day_of(run), parameters);
+        if (!rows.empty() && !core::is_final(rows.letter(0, 1)))
+            shared::on_commit_timer(call.now() + look_again_us, {run, run_itself}, shared::TimerKind::run_at);
+        return std::nullopt;
+    }
+    const char state = rows.letter(0, 1);
+    if (core::is_final(state) || state == core::run_state::queued || state == core::run_state::scheduled) return std::nullopt;
+    return RunRow{state, rows.letter(0, 2), &version_of(rows.int4(0, 3)), rows.boolean(0, 4)};
+}
+
+std::vector<char> states_of(const RunId &run, const Version &version)
+{
+    static pg::Statement select("select t.task_no, t.state from _orch.task_{} t where t.run_id = $1", {UUIDOID});
+    pg::Rows rows = select.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
+    std::vector<char> states(version.task_count(), pending);
+    for (uint64 i = 0; i < rows.count(); i++)
+        if (const int32 task = rows.int4(i, 1); task < version.task_count()) states[task] = rows.letter(i, 2);
+    return states;
+}
+
+// One look: the decisions of core::Advance, gathered as transitions with the events that belong to them.
+class Look {
+public:
+    Look(Call &call, const RunId &run, const RunRow &row)
+        : call_(call), run_(run), row_(row), version_(*row.version), before_(states_of(run, version_)), now_(before_),
+          advance_(version_.plan, before_, ending(), row.outcome == 'c', core::is_final(row.outcome) ? row.outcome : '\0')
+    {
+    }
+
+    void decide()
+    {
+        while (auto decision = advance_.next()) {
+            const char state = carry_out(*decision);
+            now_[decision->task] = state;
+            advance_.set(decision->task, state);
+        }
+    }
+
+    void write()
+    {
+        std::vector<Transition> transitions;
+        transitions.reserve(steps_.size());
+        for (const Step &s : steps_) transitions.push_back(s.transition);
+        std::map<int32, Step *> by_task;
+        for (Step &s : steps_) by_task[s.transition.task_no] = &s;
+        apply(call_, transitions);
+        bool missed = false;
+        std::vector<std::pair<int32, char>> ended;
+        for (const Transition &t : transitions) {
+            if (!t.applied) {
+                // A settle or a lease came first with a pending or ready row: then it is as it should be or the next look sees it.
+                missed = true;
+                continue;
+            }
+            record(t, *by_task[t.task_no]);
+            if (core::is_final(t.to)) ended.emplace_back(t.task_no, t.to);
+        }
+        const core::RunEnd end = advance_.end();
+        const bool over = end.over && !missed;
+        count_ends(
+            run_, version_, ended, [&](int32 child) { return now_[child] != pending; }, over);
+        if (end.stop_running) shared::on_commit_stop_leases(run_);
+        if (missed) shared::on_commit_timer(call_.now() + look_again_us, {run_, run_itself}, shared::TimerKind::run_at);
+        if (over) finish(end);
+        else if (end.outcome && end.outcome != row_.outcome && !missed) set_outcome(end.outcome);
+    }
+
+private:
+    struct Step {
+        Transition transition;
+        InlineResult result;
+    };
+
+    core::Ending ending() const
+    {
+        if (row_.state == core::run_state::cancelling) return core::Ending::cancelled;
+        return row_.outcome == 't' || row_.outcome == 'T' ? core::Ending::timed_out : core::Ending::none;
+    }
+
+    char carry_out(const core::Decision &decision)
+    {
+        Step step{{run_, decision.task, before_[decision.task], pending}, {}};
+        Transition &t = step.transition;
+        switch (decision.verdict) {
+        case Verdict::start: start(step); break;
+        case Verdict::skip: t.to = skipped; break;
+        case Verdict::upstream_failed: t.to = upstream_failed; break;
+        case Verdict::cancel: t.to = cancelled; break;
+        }
+        if (core::is_final(t.to)) t.finished_at = call_.now();
+        if (t.events == 0 && core::is_final(t.to)) t.events = 1;
+        steps_.push_back(std::move(step));
+        return t_state(steps_.back());
+    }
+
+    static char t_state(const Step &step) { return step.transition.to; }
+
+    void start(Step &step)
+    {
+        Transition &t = step.transition;
+        if (version_.plain(t.task_no)) {
+            t.to = ready;
+            t.ready_at = call_.now();
+            return;
+        }
+        RunFacts facts{row_.state, {}};
+        for (int32 task = 0; task < version_.task_count(); task++)
+            if (now_[task] == failed || now_[task] == timed_out) facts.failed.push_back(task);
+        if (const core::RunEnd end = advance_.end(); end.outcome) facts.state = end.outcome;
+        step.result = run_inline(call_, run_, version_, t.task_no, facts, fresh_);
+        const InlineResult &r = step.result;
+        t.to = r.state;
+        if (r.state == ready) t.ready_at = call_.now();
+        t.due_at = r.due_at;
+        if (r.started) {
+            t.attempts = 1;
+            t.started_at = call_.now();
+            t.events = 2;  // task_started, and how it went or timer_created
+        } else {
+            t.events = core::is_final(r.state) ? 1 : 0;
+        }
+        if (r.state == succeeded || r.state == failed) {
+            t.output_event = t.events;
+            fresh_[t.task_no] = {r.state, r.state == succeeded ? r.json : "null", r.state == failed ? r.json : "null"};
+        }
+    }
+
+    void record(const Transition &t, Step &step)
+    {
+        if (t.to == ready) {
+            queue_ready(version_, {run_, t.task_no}, call_.now(), t.priority);
+            return;
+        }
+        const InlineResult &r = step.result;
+        const int16 attempt = r.started ? 1 : 0;
+        if (r.started) call_.events().add({run_, t.task_no, t.no - 1, EventKind::task_started, attempt, call_.engine_actor()});
+        if (t.to == waiting) {
+            call_.events().add({run_, t.task_no, t.no, EventKind::timer_created, attempt, call_.engine_actor(), pg::jsonb_datum(r.json)});
+            shared::on_commit_timer(*t.due_at, {run_, t.task_no}, shared::TimerKind::sleep);
+            return;
+        }
+        std::optional<Datum> payload;
+        if (!r.json.empty()) payload = pg::jsonb_datum(r.json);
+        call_.events().add({run_, t.task_no, t.no, core::task_end_event(t.to), attempt, call_.engine_actor(), payload});
+        if (t.to == failed) write_dead_letter(call_, run_, version_, t.task_no, attempt, t.to, *payload);
+    }
+
+    void set_outcome(char outcome)
+    {
+        static pg::Statement update("update _orch.run_{} set outcome = $2 where run_id = $1", {UUIDOID, CHAROID});
+        update.run_on(day_of(run_), Parameters<2>().add(pg::uuid_datum(run_)).add(CharGetDatum(outcome)));
+    }
+
+    // What the run's last event tells: the output that its definition asks for, or the tasks that nobody handled.
+    std::optional<std::string> last_words(const core::RunEnd &end, char &outcome)
+    {
+        if (outcome == core::run_state::succeeded) {
+            if (version_.plan.output.is_null()) return std::nullopt;
+            try {
+                Document document(run_, version_);
+                document.fresh(&fresh_);
+                document.facts({outcome, {}});
+                return document.resolve_output();
+            } catch (const expression_error &e) {
+                outcome = core::run_state::failed;
+                return core::to_text(core::Json{{"class", "validation"}, {"code", e.code}, {"message", "the output of the run: " + e.message}});
+            }
+        }
+        core::Json tasks = core::Json::array();
+        for (int32 task : end.unhandled)
+            if (tasks.size() < 100) tasks.push_back(version_.task(task).id);
+        if (tasks.empty()) return std::nullopt;
+        const std::string message = end.unhandled.size() == 1 ? "task " + core::in_quotes(version_.task(end.unhandled[0]).id) + " failed"
+                                                              : std::to_string(end.unhandled.size()) + " tasks failed";
+        return core::to_text(core::Json{{"class", "handler"}, {"code", "tasks_failed"}, {"message", message}, {"tasks", tasks}});
+    }
+
+    void finish(const core::RunEnd &end)
+    {
+        static pg::Statement update("update _orch.run_{} set state = $2, outcome = $2, no = no + 1, finished_at = $3 where run_id = $1 returning no",
+                                    {UUIDOID, CHAROID, TIMESTAMPTZOID});
+        char outcome = end.outcome;
+        std::optional<Datum> payload;
+        if (auto words = last_words(end, outcome)) payload = pg::jsonb_datum(*words);
+        pg::Rows rows = update.run_on(day_of(run_), Parameters<3>().add(pg::uuid_datum(run_)).add(CharGetDatum(outcome)).add(time_datum(call_.now())));
+        call_.events().add({run_, run_itself, rows.int4(0, 1), core::run_end_event(outcome), 0, call_.engine_actor(), payload});
+        release_run(run_, version_, row_.started);
+    }
+
+    Call &call_;
+    const RunId run_;
+    const RunRow row_;
+    const Version &version_;
+    const std::vector<char> before_;
+    std::vector<char> now_;
+    core::Advance advance_;
+    std::vector<Step> steps_;
+    FreshResults fresh_;
+};
+
+// The final states of some tasks of a run; nothing where one of them is not known.
+core::Counts count_parents(const RunId &run, const core::PlannedTask &task)
+{
+    static pg::Statement select("select t.state from _orch.task_{} t where t.run_id = $1 and t.task_no = any($2)", {UUIDOID, INT4ARRAYOID});
+    pg::Column parents(INT4OID);
+    for (int32 parent : task.parents) parents.add(Int32GetDatum(parent));
+    pg::Rows rows = select.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(parents.array()));
+    core::Counts counts{.parents = static_cast<int32>(task.parents.size())};
+    for (uint64 i = 0; i < rows.count(); i++) {
+        const char state = rows.letter(i, 1);
+        if (state == succeeded) counts.succeeded++;
+        else if (core::counts_as_failed(state)) counts.failed++;
+        else if (state == skipped) counts.skipped++;
+        else if (state == upstream_failed) counts.upstream_failed++;
+    }
+    return counts;
+}
+
+}  // namespace
+
+void advance_run(Call &call, const RunId &run)
+{
+    if (!leaf_exists(day_of(run))) return;
+    const std::optional<RunRow> row = lock_run(call, run);
+    if (!row) return;
+    Look look(call, run, *row);
+    look.decide();
+    look.write();
+}
+
+void advance_task(Call &call, const TaskRef &task)
+{
+    static pg::Statement select("select r.version_id, r.state = 'r' and r.outcome is null from _orch.run_{} r where r.run_id = $1", {UUIDOID});
+    if (!leaf_exists(day_of(task.run))) return;
+    pg::Rows rows = select.run_on(day_of(task.run), Parameters<1>().add(pg::uuid_datum(task.run)));
+    if (rows.empty()) return;
+    const Version &version = version_of(rows.int4(0, 1));
+    if (!rows.boolean(0, 2) || !version.plain(task.task_no)) return advance_run(call, task.run);
+    const core::PlannedTask &planned = version.task(task.task_no);
+    switch (core::evaluate(planned.rule, planned.at_least, count_parents(task.run, planned))) {
+    case core::Outcome::wait: return;
+    case core::Outcome::run: break;
+    default: return advance_run(call, task.run);
+    }
+    std::vector<Transition> transitions{{task.run, task.task_no, pending, ready}};
+    transitions[0].ready_at = call.now();
+    apply(call, transitions);
+    if (transitions[0].applied) return queue_ready(version, task, call.now(), transitions[0].priority);
+    // Decided before by a rule that did not wait for this parent, which may have been the last that was open; or somebody holds it.
+    advance_run(call, task.run);
+}
+
+}  // namespace orch::engine

@@ -1,0 +1,41 @@
+// The end of an attempt that did not succeed: another one after a delay, or the task's end with a dead letter.
+#pragma once
+
+#include "engine/call.hpp"
+
+namespace orch::engine {
+
+/// A running attempt whose row this transaction has locked.
+struct Attempt {
+    RunId run;
+    int32 task_no;
+    int32 version_id;
+    int32 no;  // the row's event counter now
+    int32 worker_id;
+    int16 attempt;
+    int16 attempts_before;
+    TimestampTz started_at;
+};
+
+enum class HowEnded : uint8_t { failed, timed_out, lease_expired };
+
+struct EndedAttempt {
+    Attempt attempt;
+    HowEnded how;
+    Datum error;                     // jsonb {class, code, message, ...}
+    std::optional<bool> retry = {};  // the worker's own word
+    bool stopped = false;            // it had been told to stop: no further attempt
+    bool forget_token = false;       // a late settle is `lost`
+    std::optional<Datum> actor = {};
+};
+
+/// Ends them all. Rows are locked by the caller.
+void end_attempts(Call &call, std::span<const EndedAttempt> ended);
+
+/// An error object as the engine makes it.
+Datum error_json(std::string_view error_class, std::string_view code, std::string_view message);
+
+/// A row of _orch.dead_letter for a task that has ended by itself in this transaction.
+void write_dead_letter(Call &call, const RunId &run, const Version &version, int32 task_no, int16 attempt, char state, Datum error);
+
+}  // namespace orch::engine

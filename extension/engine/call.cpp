@@ -1,0 +1,86 @@
+#include "engine/call.hpp"
+
+#include "shared/clock.hpp"
+#include "shared/database.hpp"
+#include "shared/settings.hpp"
+
+namespace orch::engine {
+
+Call::Call() : now_(shared::now_us()), events_(now_)
+{
+    shared::require_preloaded();
+    session_.open();
+    trim_versions();
+}
+
+void Call::finish()
+{
+    events_.write();
+    session_.close();
+}
+
+Datum Call::engine_actor()
+{
+    if (!engine_actor_) engine_actor_ = pg::text_datum("engine");
+    return engine_actor_;
+}
+
+Datum Call::role_actor()
+{
+    if (!role_actor_) role_actor_ = pg::text_datum("role:" + pg::role_name(caller()));
+    return role_actor_;
+}
+
+Datum Call::worker_actor(std::string_view worker)
+{
+    if (!worker_actor_ || worker_ != worker) {
+        worker_ = worker;
+        worker_actor_ = pg::text_datum("worker:" + worker_);
+    }
+    return worker_actor_;
+}
+
+std::string Call::tenant() const { return tenant_of(caller()); }
+
+std::string tenant_of(Oid role)
+{
+    if (settings::tenant && *settings::tenant) {
+        bool admin = false;
+        pg::call_pg([&] {
+            Oid orch_admin = get_role_oid("orch_admin", true);
+            admin = OidIsValid(orch_admin) && is_member_of_role(role, orch_admin);
+        });
+        if (admin) return settings::tenant;
+    }
+    return "default";
+}
+
+void require_not_held()
+{
+    if (shared::phase() != shared::Phase::held) return;
+    throw pg::error{pg::held, "this database is held: its rows were made in another cluster or database",
+                    "Nothing runs here, so that a copy does not do the original's work again.", "If this database stands for itself now, call orch.adopt()."};
+}
+
+void require_open()
+{
+    constexpr int64 patience_ms = 60'000;
+    if (shared::phase() == shared::Phase::open) return;
+    require_not_held();
+    if (!shared::wait_until_open(patience_ms))
+        throw pg::error{ERRCODE_CANNOT_CONNECT_NOW, "orch is still reading its state after a start", {}, "Try again in a moment; see orch.health."};
+}
+
+Datum to_outer(const Call &call, Datum varlena)
+{
+    Datum copy = 0;
+    MemoryContext outer = call.outer();
+    pg::call_pg([&] {
+        MemoryContext before = MemoryContextSwitchTo(outer);
+        copy = PointerGetDatum(PG_DETOAST_DATUM_COPY(varlena));
+        MemoryContextSwitchTo(before);
+    });
+    return copy;
+}
+
+}  // namespace orch::engine

@@ -1,0 +1,52 @@
+#include "engine/event_batch.hpp"
+
+#include "pg/column.hpp"
+#include "shared/feed.hpp"
+
+namespace orch::engine {
+
+void EventBatch::write()
+{
+    static pg::Statement insert(
+        "insert into _orch.event_{} (run_id, at, pos, task_no, no, kind, attempt, actor, payload)"
+        " select u.run_id, $1, u.pos, u.task_no, u.no, u.kind, nullif(u.attempt, 0), u.actor, u.payload"
+        " from unnest($2::uuid[], $3::int8[], $4::int4[], $5::int4[], $6::int2[], $7::int2[], $8::text[], $9::jsonb[])"
+        " u(run_id, pos, task_no, no, kind, attempt, actor, payload)",
+        {TIMESTAMPTZOID, UUIDARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, TEXTARRAYOID, JSONBARRAYOID});
+    if (events_.empty()) return;
+
+    // Stretches of one day; an event is added after what it records, so within a task the order is already causal.
+    std::stable_sort(events_.begin(), events_.end(), [](const Event &a, const Event &b) { return day_of(a.run) < day_of(b.run); });
+    int64 pos = shared::take_positions(static_cast<int>(events_.size()));
+    by_day(
+        events_, [](const Event &e) { return day_of(e.run); },
+        [&](int day, size_t first, size_t last) {
+            pg::Column run(UUIDOID), position(INT8OID), task_no(INT4OID), no(INT4OID), kind(INT2OID), attempt(INT2OID), actor(TEXTOID), payload(JSONBOID);
+            for (pg::Column *column : {&run, &position, &task_no, &no, &kind, &attempt, &actor, &payload}) column->reserve(last - first);
+            for (size_t i = first; i < last; i++) {
+                const Event &e = events_[i];
+                run.add(e.run);
+                position.add(Int64GetDatum(pos++));
+                task_no.add(Int32GetDatum(e.task_no));
+                no.add(Int32GetDatum(e.no));
+                kind.add(Int16GetDatum(static_cast<int16>(e.kind)));
+                attempt.add(Int16GetDatum(e.attempt));
+                actor.add(e.actor);
+                payload.add(e.payload);
+            }
+            pg::Parameters<9> parameters;
+            parameters.add(TimestampTzGetDatum(at_))
+                .add(run.array())
+                .add(position.array())
+                .add(task_no.array())
+                .add(no.array())
+                .add(kind.array())
+                .add(attempt.array())
+                .add(actor.array())
+                .add(payload.array());
+            insert.run_on(day, parameters);
+        });
+    events_.clear();
+}
+
+}  // namespace orch::engine

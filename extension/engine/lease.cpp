@@ -1,0 +1,256 @@
+#include "engine/lease.hpp"
+
+#include "core/lease_text.hpp"
+#include "core/problem.hpp"
+#include "engine/attempts.hpp"
+#include "engine/document.hpp"
+#include "engine/refill.hpp"
+#include "shared/database.hpp"
+#include "shared/settings.hpp"
+#include "shared/workers.hpp"
+
+#include <set>
+
+namespace orch::engine {
+
+namespace {
+
+constexpr int most_tasks = 10'000;
+constexpr int most_rounds = 20;
+constexpr int most_looks = 200;
+constexpr long between_looks_us = 200;
+constexpr int64 open_timeout_ms = 10'000;
+
+struct Taken {
+    RunId run;
+    int32 task_no;
+    int32 version_id;
+    int32 no;
+    int16 attempt;
+    int16 attempts_before;
+    bool traced;
+    std::optional<Datum> input;  // given by a redrive
+};
+
+uint64 random_token()
+{
+    uint64 token = 0;
+    pg::call_pg([&] {
+        if (!pg_strong_random(&token, sizeof token)) elog(ERROR, "could not generate a random token");
+    });
+    return token;
+}
+
+// Rows that are ready still become running, under this worker's token. What was locked comes back to the queue later.
+std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const WorkerIdentity &worker, uint64 token)
+{
+    static pg::Statement update("with l as materialized ("
+                                " select t.run_id, t.task_no from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
+                                " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no where t.state = 'y' for update of t skip locked)"
+                                " update _orch.task_{} t set state = 'r', attempt = t.attempt + 1, no = t.no + 1, token = $3, worker_id = $4, started_at = $5"
+                                " from l where t.run_id = l.run_id and t.task_no = l.task_no"
+                                " returning t.run_id, t.task_no, t.version_id, t.no, t.attempt, t.attempts_before, t.flags, t.input",
+                                {UUIDARRAYOID, INT4ARRAYOID, INT8OID, INT4OID, TIMESTAMPTZOID});
+    static pg::Statement still_ready("select t.run_id, t.task_no from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
+                                     " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no where t.state = 'y'",
+                                     {UUIDARRAYOID, INT4ARRAYOID});
+
+    std::sort(candidates.begin(), candidates.end());
+    std::vector<Taken> taken;
+    by_day(
+        candidates, [](const TaskRef &t) { return day_of(t.run); },
+        [&](int day, size_t first, size_t last) {
+            pg::Column run(UUIDOID), task_no(INT4OID);
+            for (size_t i = first; i < last; i++) {
+                run.add(candidates[i].run);
+                task_no.add(Int32GetDatum(candidates[i].task_no));
+            }
+            const Datum runs = run.array(), tasks = task_no.array();
+            pg::Rows rows = update.run_on(day, Parameters<5>()
+                                                   .add(runs)
+                                                   .add(tasks)
+                                                   .add(Int64GetDatum(static_cast<int64>(token)))
+                                                   .add(Int32GetDatum(worker.worker_id))
+                                                   .add(time_datum(call.now())));
+            for (uint64 i = 0; i < rows.count(); i++)
+                taken.push_back({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2), rows.int4(i, 3), rows.int4(i, 4), rows.int2(i, 5), rows.int2(i, 6),
+                                 rows.letter(i, 7) == '1', rows.maybe(i, 8)});
+            if (rows.count() == last - first) return;
+            rows = still_ready.run_on(day, Parameters<2>().add(runs).add(tasks));
+            for (uint64 i = 0; i < rows.count(); i++) shared::put_back({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)});
+        });
+    return taken;
+}
+
+std::map<RunId, Datum> traceparents(const std::vector<Taken> &taken)
+{
+    static pg::Statement select("select r.run_id, r.traceparent from _orch.run_{} r where r.run_id = any($1) and r.traceparent is not null", {UUIDARRAYOID});
+    std::vector<RunId> runs;
+    for (const Taken &t : taken)
+        if (t.traced) runs.push_back(t.run);
+    std::map<RunId, Datum> found;
+    by_day(
+        runs, [](const RunId &r) { return day_of(r); },
+        [&](int day, size_t first, size_t last) {
+            pg::Column run(UUIDOID);
+            for (size_t i = first; i < last; i++) run.add(runs[i]);
+            pg::Rows rows = select.run_on(day, Parameters<1>().add(run.array()));
+            for (uint64 i = 0; i < rows.count(); i++) found.emplace(pg::uuid_of(rows.get(i, 1)), rows.get(i, 2));
+        });
+    return found;
+}
+
+// A constant spec or input is made once and kept beside its version.
+Datum keep(const std::string &json)
+{
+    Datum kept = 0;
+    pg::call_pg([&] {
+        MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+        kept = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.c_str()));
+        MemoryContextSwitchTo(before);
+    });
+    return kept;
+}
+
+core::Json spec_of(const core::PlannedTask &task)
+{
+    core::Json spec = core::Json::object();
+    spec[std::string(core::executor_name(task.executor))] = task.definition;
+    if (!task.params.is_null()) spec["params"] = task.params;
+    if (!task.settings.is_null()) spec["settings"] = task.settings;
+    if (!task.env.is_null()) spec["env"] = task.env;
+    if (task.timeout_seconds > 0) spec["timeout_seconds"] = task.timeout_seconds;
+    if (!task.metadata.is_null()) spec["metadata"] = task.metadata;
+    return spec;
+}
+
+// Fills spec and input; false with the reason where a template of the task does not resolve.
+bool describe(Call &call, const Version &version, LeasedTask &leased, expression_error &why)
+{
+    const int32 t = leased.task_no;
+    const core::PlannedTask &task = version.task(t);
+    if (!task.has_templates) {
+        if (!version.specs[t]) version.specs[t] = keep(core::to_text(spec_of(task)));
+        leased.spec = version.specs[t];
+        if (task.input.is_null()) return true;
+        if (!version.inputs[t]) version.inputs[t] = keep(core::to_text(task.input));
+        leased.input = version.inputs[t];
+        return true;
+    }
+    // An output that this very transaction settled is read from its event, like any other.
+    call.events().write();
+    try {
+        Document document(leased.run, version);
+        if (task.references_run) document.facts(facts_of(leased.run));
+        leased.spec = pg::jsonb_datum(document.resolve(task, spec_of(task)));
+        if (!task.input.is_null()) leased.input = pg::jsonb_datum(document.resolve(task, task.input));
+        return true;
+    } catch (const expression_error &e) {
+        why = e;
+        return false;
+    }
+}
+
+void take_candidates(const WorkerIdentity &worker, int max_tasks, std::vector<TaskRef> &candidates)
+{
+    candidates.resize(max_tasks);
+    int count = shared::take_ready(worker.slot, max_tasks, candidates.data());
+    // What this transaction's own settles made ready: a chain of n steps costs n commits.
+    if (count < max_tasks) count += shared::take_own_ready(worker.slot, max_tasks - count, candidates.data() + count);
+    if (count < max_tasks && refill(worker.slot)) count += shared::take_ready(worker.slot, max_tasks - count, candidates.data() + count);
+    // Somebody else is reading more: to come back empty now would only make the worker ask again at once.
+    for (int look = 0; count == 0 && look < most_looks && shared::refill_in_progress(worker.slot); look++) {
+        pg::call_pg([] {
+            pg_usleep(between_looks_us);
+            CHECK_FOR_INTERRUPTS();
+        });
+        count = shared::take_ready(worker.slot, max_tasks, candidates.data());
+    }
+    candidates.resize(count);
+}
+
+}  // namespace
+
+void require_own_transaction(const char *function)
+{
+    static LocalTransactionId last = InvalidLocalTransactionId;
+    const std::string name = function;
+    if (IsTransactionBlock() || IsSubTransaction())
+        throw pg::error{ERRCODE_ACTIVE_SQL_TRANSACTION, name + " cannot run inside a transaction block",
+                        "What it hands out would stay locked until that transaction ends.", "Call it as a statement of its own, with autocommit on."};
+    if (XactIsoLevel > XACT_READ_COMMITTED)
+        throw pg::error{ERRCODE_ACTIVE_SQL_TRANSACTION, name + " needs the isolation level READ COMMITTED",
+                        "A snapshot of the whole transaction would not see what just became ready.",
+                        "Set default_transaction_isolation to 'read committed' for workers."};
+    if (MyProc->lxid == last)
+        throw pg::error{ERRCODE_ACTIVE_SQL_TRANSACTION,
+                        name + " was called a second time in one transaction",
+                        {},
+                        "End the transaction first; in a pipeline, send a Sync before the next call."};
+    last = MyProc->lxid;
+}
+
+std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_tasks, int64 lease_time_us)
+{
+    if (max_tasks < 0 || max_tasks > most_tasks)
+        throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "max_tasks " + std::to_string(max_tasks) + " is not between 0 and 10000", {}, {}};
+    if (lease_time_us < USECS_PER_SEC / 10 || lease_time_us > USECS_PER_DAY)
+        throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "lease_time must be between 100 ms and 1 day", {}, {}};
+    require_not_held();
+    if (shared::phase() == shared::Phase::unused) return {};
+    if (shared::phase() != shared::Phase::open && !shared::wait_until_open(open_timeout_ms)) return {};
+
+    const uint64 token = random_token();
+    std::vector<Taken> taken;
+    // Entries whose row has gone another way are dropped on the way: as long as there are some, there may be a good one behind them.
+    for (int round = 0; round < most_rounds && static_cast<int>(taken.size()) < max_tasks; round++) {
+        std::vector<TaskRef> candidates;
+        take_candidates(worker, max_tasks - static_cast<int>(taken.size()), candidates);
+        if (candidates.empty()) break;
+        const size_t offered = candidates.size();
+        const std::vector<Taken> more = take_rows(call, std::move(candidates), worker, token);
+        taken.insert(taken.end(), more.begin(), more.end());
+        if (more.size() == offered) break;
+    }
+    if (taken.empty()) return {};
+    // The lease must be on disk before the worker starts, or a crash would hand the task out again under a token that somebody holds.
+    ForceSyncCommit();
+    const std::map<RunId, Datum> traces = traceparents(taken);
+    const Datum actor = call.worker_actor(worker.name);
+
+    std::vector<LeasedTask> result;
+    std::vector<EndedAttempt> unresolved;
+    result.reserve(taken.size());
+    for (const Taken &t : taken) {
+        const Version &version = version_of(t.version_id);
+        const core::PlannedTask &task = version.task(t.task_no);
+        LeasedTask leased{core::encode_lease({t.run, t.task_no, t.attempt, token}), t.run, t.task_no, t.attempt, &version, {}, {}, {}, {}};
+        call.events().add({t.run, t.task_no, t.no, EventKind::task_started, t.attempt, actor});
+        expression_error why;
+        if (!describe(call, version, leased, why)) {
+            unresolved.push_back({{t.run, t.task_no, t.version_id, t.no, worker.worker_id, t.attempt, t.attempts_before, call.now()},
+                                  HowEnded::failed,
+                                  error_json("validation", why.code, why.message),
+                                  false,
+                                  false,
+                                  true,
+                                  call.engine_actor()});
+            continue;
+        }
+        if (t.input) leased.input = t.input;
+        if (auto trace = traces.find(t.run); trace != traces.end()) leased.traceparent = trace->second;
+        if (task.timeout_seconds > 0) {
+            leased.deadline_at = call.now() + static_cast<int64>(task.timeout_seconds * USECS_PER_SEC);
+            // The worker ends its attempt itself at that time; the engine does so for one that does not, a moment later.
+            shared::on_commit_timer(*leased.deadline_at + settings::timeout_grace_ms * INT64CONST(1000), {t.run, t.task_no},
+                                    shared::TimerKind::attempt_deadline);
+        }
+        if (!shared::on_commit_lease({t.run, t.task_no}, t.attempt, static_cast<int64>(token), worker.slot, lease_time_us))
+            throw pg::error{ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "no more than 131072 tasks can be leased at a time", {}, "Settle or release some first."};
+        result.push_back(std::move(leased));
+    }
+    if (!unresolved.empty()) end_attempts(call, unresolved);
+    return result;
+}
+
+}  // namespace orch::engine

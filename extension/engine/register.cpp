@@ -1,0 +1,229 @@
+#include "engine/register.hpp"
+
+#include "shared/database.hpp"
+#include "shared/run_ids.hpp"
+
+namespace orch::engine {
+
+namespace {
+
+constexpr const char *sql_handler = ":sql";
+
+// The rows belong to one cluster and one database; a copy of them elsewhere must not go on by itself.
+void claim_installation(Call &call)
+{
+    static pg::Statement select("select system_identifier, database_oid from _orch.installation", {});
+    static pg::Statement insert("insert into _orch.installation (system_identifier, database_oid, adopted_at) values ($1, $2, $3) on conflict do nothing",
+                                {INT8OID, OIDOID, TIMESTAMPTZOID});
+    const auto system = static_cast<int64>(GetSystemIdentifier());
+    const pg::Rows rows = select.run(Parameters<1>());
+    if (rows.empty()) insert.run(Parameters<3>().add(Int64GetDatum(system)).add(ObjectIdGetDatum(MyDatabaseId)).add(time_datum(call.now())));
+    else if (rows.int8(0, 1) != system || DatumGetObjectId(rows.get(0, 2)) != MyDatabaseId)
+        throw pg::error{pg::held, "this database is held: its rows were made in another cluster or database", {}, "See orch.health."};
+}
+
+struct WorkflowRow {
+    int32 workflow_id;
+    int32 version;  // 0 for one that has none yet
+    int32 version_id;
+};
+
+std::optional<WorkflowRow> lock_workflow(Datum tenant, Datum name)
+{
+    static pg::Statement select("select workflow_id, version, version_id from _orch.workflow where tenant = $1 and workflow = $2 for update",
+                                {TEXTOID, TEXTOID});
+    const pg::Rows rows = select.run(Parameters<2>().add(tenant).add(name));
+    if (rows.empty()) return std::nullopt;
+    return WorkflowRow{rows.int4(0, 1), rows.int4(0, 2), rows.int4(0, 3)};
+}
+
+// The row, locked; made where it is missing, which waits for another transaction that makes it too.
+WorkflowRow take_workflow(Call &call, std::string_view workflow)
+{
+    static pg::Statement insert(
+        "insert into _orch.workflow (tenant, workflow, version, version_id, created_at) values ($1, $2, 0, 0, $3) on conflict (tenant, workflow) do nothing",
+        {TEXTOID, TEXTOID, TIMESTAMPTZOID});
+    const Datum tenant = pg::text_datum(call.tenant()), name = pg::text_datum(workflow);
+    if (auto row = lock_workflow(tenant, name)) return *row;
+    insert.run(Parameters<3>().add(tenant).add(name).add(time_datum(call.now())));
+    if (auto row = lock_workflow(tenant, name)) return *row;
+    // Above READ COMMITTED: it was made after our snapshot.
+    throw pg::error{
+        ERRCODE_T_R_SERIALIZATION_FAILURE, "workflow " + core::in_quotes(workflow) + " was registered at the same time", {}, "Try the transaction again."};
+}
+
+bool equals_version(int32 version_id, Datum spec)
+{
+    static pg::Statement select("select spec from _orch.version where version_id = $1", {INT4OID});
+    const pg::Rows rows = select.run(Parameters<1>().add(Int32GetDatum(version_id)));
+    return !rows.empty() && pg::jsonb_equal(rows.get(0, 1), spec);
+}
+
+bool has_sql(const core::Plan &plan)
+{
+    return std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const core::PlannedTask &t) { return t.executor == core::Executor::sql; });
+}
+
+// SQL tasks run in sessions of the role that registers them, and they take over from those of the versions before.
+void require_sql_role(Call &call, const WorkflowRow &row, const core::Plan &plan)
+{
+    static pg::Statement predecessor(
+        "select v.created_by::text from _orch.version v where v.workflow_id = $1"
+        " and exists (select 1 from _orch.version_task t where t.version_id = v.version_id and t.executor = 'sql') order by v.version desc limit 1",
+        {INT4OID});
+    const Oid caller = call.caller();
+    const std::string name = pg::role_name(caller);
+    bool can_log_in = false;
+    pg::call_pg([&] {
+        HeapTuple role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(caller));
+        if (!HeapTupleIsValid(role)) return;
+        can_log_in = reinterpret_cast<Form_pg_authid>(GETSTRUCT(role))->rolcanlogin;
+        ReleaseSysCache(role);
+    });
+    if (!can_log_in)
+        throw pg::error{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "role \"" + name + "\" cannot log in, so SQL tasks cannot run as it",
+                        "SQL tasks run in a session of the role that registers them.", "Register as a role that can log in, or alter the role with LOGIN."};
+
+    const pg::Rows rows = predecessor.run(Parameters<1>().add(Int32GetDatum(row.workflow_id)));
+    if (rows.empty()) return;
+    const std::string before = rows.text(0, 1);
+    const char *before_text = before.c_str();
+    bool allowed = false;
+    pg::call_pg([&] {
+        // A role that is gone has no members: whoever may register may take over.
+        const Oid role = get_role_oid(before_text, true);
+        allowed = !OidIsValid(role) || is_member_of_role(caller, role);
+    });
+    if (!allowed)
+        throw pg::error{ERRCODE_INSUFFICIENT_PRIVILEGE, "role \"" + name + "\" may not replace the SQL tasks of workflow " + core::in_quotes(plan.id),
+                        "They were registered by role \"" + before + "\", of which it is no member.",
+                        "Register as \"" + before + "\", or be granted its membership."};
+}
+
+using Route = std::pair<std::string, std::string>;  // queue and handler
+
+std::map<Route, int32> route_ids(Datum tenant, const std::map<Route, int32> &wanted)
+{
+    static pg::Statement insert(
+        "insert into _orch.route (tenant, queue, handler) select $1, u.queue, u.handler from unnest($2::text[], $3::text[]) u(queue, handler)"
+        " where not exists (select 1 from _orch.route r where r.tenant = $1 and r.queue = u.queue and r.handler = u.handler) on conflict do nothing",
+        {TEXTOID, TEXTARRAYOID, TEXTARRAYOID});
+    static pg::Statement select("select r.queue, r.handler, r.route_id from unnest($2::text[], $3::text[]) u(queue, handler)"
+                                " join _orch.route r on r.tenant = $1 and r.queue = u.queue and r.handler = u.handler",
+                                {TEXTOID, TEXTARRAYOID, TEXTARRAYOID});
+    pg::Column queue(TEXTOID), handler(TEXTOID);
+    for (const auto &[route, id] : wanted) {
+        queue.add(pg::text_datum(route.first));
+        handler.add(pg::text_datum(route.second));
+    }
+    Parameters<3> parameters;
+    parameters.add(tenant).add(queue.array()).add(handler.array());
+    insert.run(parameters);
+    const pg::Rows rows = select.run(parameters);
+    if (rows.count() != wanted.size())
+        throw pg::error{ERRCODE_T_R_SERIALIZATION_FAILURE, "a route of this definition was registered at the same time", {}, "Try the transaction again."};
+    std::map<Route, int32> ids;
+    for (uint64 i = 0; i < rows.count(); i++) ids.emplace(Route(rows.text(i, 1), rows.text(i, 2)), rows.int4(i, 3));
+    return ids;
+}
+
+// Ids hold no space, so that one text carries a task's dependencies through the array of all.
+std::string joined_ids(const core::Plan &plan, const std::vector<int32> &tasks)
+{
+    std::string text;
+    for (int32 task : tasks) {
+        if (!text.empty()) text += ' ';
+        text += plan.tasks[task].id;
+    }
+    return text;
+}
+
+void insert_tasks(Call &call, int32 version_id, const core::Plan &plan)
+{
+    static pg::Statement insert(
+        "insert into _orch.version_task (version_id, task_no, task_id, name, executor, handler, queue, route_id, level, is_finally, max_attempts, dependencies)"
+        " select $1, u.task_no, u.task_id, u.name, u.executor, u.handler, u.queue, u.route_id, u.level, u.is_finally, u.max_attempts, "
+        "string_to_array(u.dependencies, ' ')"
+        " from unnest($2::int4[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int4[], $9::int4[], $10::bool[], $11::int4[], $12::text[])"
+        " u(task_no, task_id, name, executor, handler, queue, route_id, level, is_finally, max_attempts, dependencies)",
+        {INT4OID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, BOOLARRAYOID, INT4ARRAYOID,
+         TEXTARRAYOID});
+    const std::string role = pg::role_name(call.caller());
+    const auto route_of = [&](const core::PlannedTask &task) {
+        return Route(task.queue, task.handler == sql_handler ? task.handler + '/' + role : task.handler);
+    };
+    std::map<Route, int32> routes;
+    for (const core::PlannedTask &task : plan.tasks)
+        if (!task.handler.empty()) routes.emplace(route_of(task), 0);
+    if (!routes.empty()) routes = route_ids(pg::text_datum(call.tenant()), routes);
+
+    pg::Column task_no(INT4OID), id(TEXTOID), name(TEXTOID), executor(TEXTOID), handler(TEXTOID), queue(TEXTOID), route(INT4OID), level(INT4OID),
+        is_finally(BOOLOID), max_attempts(INT4OID), dependencies(TEXTOID);
+    for (size_t i = 0; i < plan.tasks.size(); i++) {
+        const core::PlannedTask &task = plan.tasks[i];
+        task_no.add(Int32GetDatum(static_cast<int32>(i)));
+        id.add(pg::text_datum(task.id));
+        name.add(task.name.empty() ? std::nullopt : std::optional(pg::text_datum(task.name)));
+        executor.add(pg::text_datum(core::executor_name(task.executor)));
+        handler.add(task.executor == core::Executor::handler ? std::optional(pg::text_datum(task.handler)) : std::nullopt);
+        queue.add(pg::text_datum(task.queue));
+        route.add(task.handler.empty() ? std::nullopt : std::optional(Int32GetDatum(routes.at(route_of(task)))));
+        level.add(Int32GetDatum(task.level));
+        is_finally.add(BoolGetDatum(task.is_finally));
+        max_attempts.add(Int32GetDatum(core::runs_in_engine(task.executor) ? 1 : task.retry.max_attempts));
+        dependencies.add(pg::text_datum(joined_ids(plan, task.parents)));
+    }
+    Parameters<12> parameters;
+    parameters.add(Int32GetDatum(version_id))
+        .add(task_no.array())
+        .add(id.array())
+        .add(name.array())
+        .add(executor.array())
+        .add(handler.array())
+        .add(queue.array());
+    parameters.add(route.array()).add(level.array()).add(is_finally.array()).add(max_attempts.array()).add(dependencies.array());
+    insert.run(parameters);
+}
+
+int32 insert_version(Call &call, const WorkflowRow &row, int32 number, Datum spec)
+{
+    static pg::Statement insert(
+        "insert into _orch.version (workflow_id, version, spec, created_by, created_at) values ($1, $2, $3, $4::name, $5) returning version_id",
+        {INT4OID, INT4OID, JSONBOID, TEXTOID, TIMESTAMPTZOID});
+    static pg::Statement update("update _orch.workflow set version = $2, version_id = $3 where workflow_id = $1", {INT4OID, INT4OID, INT4OID});
+    const pg::Rows rows = insert.run(Parameters<5>()
+                                         .add(Int32GetDatum(row.workflow_id))
+                                         .add(Int32GetDatum(number))
+                                         .add(spec)
+                                         .add(pg::text_datum(pg::role_name(call.caller())))
+                                         .add(time_datum(call.now())));
+    const int32 version_id = rows.int4(0, 1);
+    update.run(Parameters<3>().add(Int32GetDatum(row.workflow_id)).add(Int32GetDatum(number)).add(Int32GetDatum(version_id)));
+    return version_id;
+}
+
+}  // namespace
+
+Registered register_definition(Call &call, Datum spec, bool must_be_new)
+{
+    // Compiled from the jsonb's own text, as every backend will do it: jsonb orders keys in its own way, and tasks are numbered by that order.
+    auto parsed = core::parse(pg::json_text_of(spec), {.max_bytes = SIZE_MAX, .exact_integers = false});
+    const core::Plan plan = core::compile(std::get<core::Json>(parsed));
+    claim_installation(call);
+    const WorkflowRow row = take_workflow(call, plan.id);
+    if (must_be_new && row.version > 0)
+        throw pg::error{ERRCODE_DUPLICATE_OBJECT, "workflow " + core::in_quotes(plan.id) + " already exists",
+                        "Its current version is " + std::to_string(row.version) + ".", "Leave if_exists at 'version' to register the next version."};
+    if (row.version > 0 && equals_version(row.version_id, spec)) return {plan.id, row.version, false};
+
+    if (has_sql(plan)) require_sql_role(call, row, plan);
+    const int32 number = row.version + 1;
+    const int32 version_id = insert_version(call, row, number, spec);
+    insert_tasks(call, version_id, plan);
+    // The first trigger wants partitions, and the steward does nothing before something is registered.
+    shared::on_commit_wake_steward();
+    if (!shared::partitions_ready()) shared::partitions_request();
+    return {plan.id, number, true};
+}
+
+}  // namespace orch::engine

@@ -1,0 +1,31 @@
+// From a definition to a version: examined as the caller, stored as the engine.
+//
+// Locks: the workflow's row first, so that registers of one workflow come one after the other; then routes, in order of queue and handler.
+#pragma once
+
+#include "core/problem.hpp"
+#include "engine/call.hpp"
+
+namespace orch::engine {
+
+struct Examined {
+    core::Json spec;
+    std::vector<core::Problem> problems;
+};
+
+/// Every problem that the text has by itself or against the catalogue. Before a Call is open: SQL tasks are looked at with the caller's own rights and search_path.
+Examined examine(std::string_view text);
+
+/// Adds a warning for each handler that no registered worker serves on the task's queue. Inside a Call.
+void warn_of_unknown_handlers(Examined &examined);
+
+struct Registered {
+    std::string workflow;
+    int32 version;
+    bool created;
+};
+
+/// Stores a definition without errors as the next version of its workflow, unless the current one is equal to it. `must_be_new`: raises 42710 where the workflow exists.
+Registered register_definition(Call &call, Datum spec, bool must_be_new);
+
+}  // namespace orch::engine

@@ -1,0 +1,32 @@
+// A run and its tasks as the tables show them now, without a lock: for everything that only tells.
+#pragma once
+
+#include "engine/call.hpp"
+
+namespace orch::engine {
+
+struct RunLook {
+    RunId id;
+    const Version *version;
+    char state;
+    char outcome;  // 0 = none yet
+    int16 priority;
+    TimestampTz created_at;
+    std::optional<TimestampTz> run_at, started_at, finished_at, deadline_at;
+};
+
+/// Raises OR003 for a run that does not exist or belongs to another tenant.
+RunLook look_at_run(Call &call, const RunId &run);
+/// The same, nothing instead of an error.
+std::optional<RunLook> find_run(Call &call, const RunId &run);
+
+struct TaskLook {
+    char state;
+    int32 worker_id;  // 0 = none yet
+    int16 attempt, attempts_before, priority;
+    std::optional<TimestampTz> ready_at, started_at, finished_at, due_at;
+};
+/// By task number; all of the plan's tasks.
+std::vector<TaskLook> look_at_tasks(const RunLook &run);
+
+}  // namespace orch::engine

@@ -1,0 +1,287 @@
+#include "engine/settle.hpp"
+
+#include "core/states.hpp"
+#include "engine/progress.hpp"
+#include "engine/refusals.hpp"
+#include "shared/settings.hpp"
+
+namespace orch::engine {
+
+namespace {
+
+struct Row {
+    char state;
+    int16 attempt;
+    std::optional<int64> token;
+    int32 worker_id;
+    std::optional<Datum> payload;
+};
+
+using Index = std::map<TaskRef, std::vector<Settlement *>>;
+
+LeaseKey key_of(const Settlement &s) { return {s.lease->run_id, s.lease->task_no, s.lease->attempt, static_cast<int64>(s.lease->token)}; }
+
+// An error that is too large must not keep the attempt from ending: its size is told instead.
+Datum bounded_error(Datum error)
+{
+    const size_t size = pg::jsonb_size(error);
+    if (size <= static_cast<size_t>(settings::max_result_bytes)) return error;
+    const std::string error_class = pg::text_member(error, "class").value_or("unknown");
+    return error_json(error_class, pg::text_member(error, "code").value_or(""),
+                      "an error of " + std::to_string(size) + " bytes was left out, more than orch.max_result_bytes");
+}
+
+bool too_large(Settlement &s)
+{
+    if (!s.output) return false;
+    s.size = pg::jsonb_size(*s.output);
+    return s.size > static_cast<size_t>(settings::max_result_bytes);
+}
+
+// Successes in one statement: rows that are running under that very lease become succeeded.
+std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker, std::vector<Settlement *> &successes)
+{
+    static pg::Statement update("update _orch.task_{} t set state = 'S', no = t.no + 1, output_no = t.no + 1, finished_at = $5, due_at = null"
+                                " from unnest($1::uuid[], $2::int4[], $3::int2[], $4::int8[]) u(run_id, task_no, attempt, token)"
+                                " where t.run_id = u.run_id and t.task_no = u.task_no and t.state = 'r' and t.attempt = u.attempt and t.token = u.token and "
+                                "($6 = 0 or t.worker_id = $6)"
+                                " returning t.run_id, t.task_no, t.no, t.version_id, t.attempt",
+                                {UUIDARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, INT4OID});
+
+    std::sort(successes.begin(), successes.end(), [](const Settlement *a, const Settlement *b) {
+        return std::tie(a->lease->run_id, a->lease->task_no) < std::tie(b->lease->run_id, b->lease->task_no);
+    });
+    std::vector<Succeeded> done;
+    by_day(
+        successes, [](const Settlement *s) { return day_of(s->lease->run_id); },
+        [&](int day, size_t first, size_t last) {
+            pg::Column run(UUIDOID), task_no(INT4OID), attempt(INT2OID), token(INT8OID);
+            for (size_t i = first; i < last; i++) {
+                const core::Lease &l = *successes[i]->lease;
+                run.add(l.run_id);
+                task_no.add(Int32GetDatum(l.task_no));
+                attempt.add(Int16GetDatum(static_cast<int16>(l.attempt)));
+                token.add(Int64GetDatum(static_cast<int64>(l.token)));
+            }
+            pg::Rows rows = update.run_on(day, Parameters<6>()
+                                                   .add(run.array())
+                                                   .add(task_no.array())
+                                                   .add(attempt.array())
+                                                   .add(token.array())
+                                                   .add(time_datum(call.now()))
+                                                   .add(Int32GetDatum(worker ? worker->worker_id : 0)));
+            for (uint64 i = 0; i < rows.count(); i++) {
+                const RunId id = pg::uuid_of(rows.get(i, 1));
+                const int32 no = rows.int4(i, 2);
+                auto found = std::lower_bound(successes.begin() + first, successes.begin() + last, std::tie(id, no),
+                                              [](const Settlement *s, const auto &key) { return std::tie(s->lease->run_id, s->lease->task_no) < key; });
+                Settlement &s = **found;
+                s.status = SettleStatus::ok;
+                call.events().add({id, no, rows.int4(i, 3), EventKind::task_succeeded, rows.int2(i, 5),
+                                   worker ? call.worker_actor(worker->name) : call.role_actor(), s.output});
+                shared::on_commit_unlease({id, no}, static_cast<int64>(s.lease->token));
+                done.push_back({id, &version_of(rows.int4(i, 4)), no});
+            }
+        });
+    return done;
+}
+
+void settle_failures(Call &call, const WorkerIdentity *worker, const std::vector<Settlement *> &failures)
+{
+    std::vector<LeaseKey> keys;
+    std::map<TaskRef, Settlement *> by_task;
+    for (Settlement *s : failures) {
+        keys.push_back(key_of(*s));
+        by_task[{s->lease->run_id, s->lease->task_no}] = s;
+    }
+    std::vector<EndedAttempt> ended;
+    for (const Attempt &a : lock_attempts(std::move(keys), false)) {
+        Settlement &s = *by_task[{a.run, a.task_no}];
+        if (worker && a.worker_id != worker->worker_id) continue;
+        s.status = SettleStatus::ok;
+        shared::LeaseState held;
+        const bool stopped = shared::lease_of({a.run, a.task_no}, held) && held.cancel;
+        ended.push_back({a, HowEnded::failed, bounded_error(*s.error), s.retry, stopped, false, worker ? call.worker_actor(worker->name) : call.role_actor()});
+        shared::on_commit_unlease({a.run, a.task_no}, static_cast<int64>(s.lease->token));
+    }
+    end_attempts(call, ended);
+}
+
+// Why a result was not taken, by the row as it is now.
+SettleStatus status_by_row(const Settlement &s, const Row &row, const WorkerIdentity *worker)
+{
+    using namespace core::task_state;
+    if (!row.token || *row.token != static_cast<int64>(s.lease->token) || row.attempt != s.lease->attempt) return SettleStatus::lost;
+    if (worker && row.worker_id != worker->worker_id) return SettleStatus::not_yours;
+    switch (row.state) {
+    case cancelled: return SettleStatus::cancelled;
+    case succeeded: {
+        if (s.error) return SettleStatus::conflict;
+        const bool same = s.output && row.payload ? pg::jsonb_equal(*s.output, *row.payload) : !s.output && !row.payload;
+        return same ? SettleStatus::duplicate : SettleStatus::conflict;
+    }
+    case failed:
+    case timed_out: return s.error && row.payload && pg::jsonb_equal(*s.error, *row.payload) ? SettleStatus::duplicate : SettleStatus::conflict;
+    case scheduled:
+        // The failure that was reported with this lease is waiting for its retry; what it said stands in the event before.
+        return s.error ? SettleStatus::duplicate : SettleStatus::conflict;
+    default: return SettleStatus::lost;
+    }
+}
+
+void classify(const Index &open, const WorkerIdentity *worker)
+{
+    static pg::Statement select("select t.run_id, t.task_no, t.state, t.attempt, t.token, coalesce(t.worker_id, 0), e.payload"
+                                " from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
+                                " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no"
+                                " left join _orch.event_{} e on e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no",
+                                {UUIDARRAYOID, INT4ARRAYOID});
+    std::vector<TaskRef> tasks;
+    for (const auto &[task, settlements] : open) tasks.push_back(task);
+    by_day(
+        tasks, [](const TaskRef &t) { return day_of(t.run); },
+        [&](int day, size_t first, size_t last) {
+            pg::Column run(UUIDOID), task_no(INT4OID);
+            for (size_t i = first; i < last; i++) {
+                run.add(tasks[i].run);
+                task_no.add(Int32GetDatum(tasks[i].task_no));
+            }
+            pg::Rows rows = select.run_on(day, Parameters<2>().add(run.array()).add(task_no.array()));
+            for (uint64 i = 0; i < rows.count(); i++) {
+                Row row{rows.letter(i, 3), rows.int2(i, 4), {}, rows.int4(i, 6), rows.maybe(i, 7)};
+                if (auto token = rows.maybe(i, 5)) row.token = DatumGetInt64(*token);
+                for (Settlement *s : open.at({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)})) s->status = status_by_row(*s, row, worker);
+            }
+        });
+}
+
+}  // namespace
+
+std::string_view status_word(SettleStatus status)
+{
+    static constexpr std::string_view words[] = {"ok", "duplicate", "conflict", "not_yours", "lost", "cancelled", "too_large"};
+    return words[static_cast<size_t>(status)];
+}
+
+std::vector<Settlement> settlements_of(Datum results)
+{
+    auto elements = pg::elements(results);
+    if (!elements) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "results must be a JSON array", {}, "Write [{\"lease\": ..., \"output\": ...}]."};
+    std::vector<Settlement> settlements;
+    settlements.reserve(elements->size());
+    for (Datum element : *elements) {
+        Settlement s;
+        auto lease = pg::text_member(element, "lease");
+        if (!lease)
+            throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
+                            "result " + std::to_string(settlements.size()) + " has no lease",
+                            {},
+                            "Each result is {lease, output} or {lease, error, retry}."};
+        s.lease_text = std::move(*lease);
+        s.lease = core::decode_lease(s.lease_text);
+        s.error = pg::member(element, "error");
+        if (s.error && pg::is_json_null(*s.error)) s.error.reset();
+        if (!s.error) s.output = pg::member(element, "output");
+        s.retry = pg::bool_member(element, "retry");
+        settlements.push_back(std::move(s));
+    }
+    return settlements;
+}
+
+std::vector<Attempt> lock_attempts(std::vector<LeaseKey> keys, bool skip_locked)
+{
+#define LOCK_ATTEMPTS(how)                                                                                                 \
+    "select t.run_id, t.task_no, t.version_id, t.no, coalesce(t.worker_id, 0), t.attempt, t.attempts_before, t.started_at" \
+    " from unnest($1::uuid[], $2::int4[], $3::int2[], $4::int8[]) u(run_id, task_no, attempt, token)"                      \
+    " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no"                                               \
+    " where t.state = 'r' and (u.attempt = 0 or t.attempt = u.attempt) and t.token = u.token for update of t" how
+    static pg::Statement waiting(LOCK_ATTEMPTS(""), {UUIDARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID});
+    static pg::Statement skipping(LOCK_ATTEMPTS(" skip locked"), {UUIDARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID});
+#undef LOCK_ATTEMPTS
+    std::sort(keys.begin(), keys.end(), [](const LeaseKey &a, const LeaseKey &b) { return std::tie(a.run, a.task_no) < std::tie(b.run, b.task_no); });
+    std::vector<Attempt> locked;
+    by_day(
+        keys, [](const LeaseKey &k) { return day_of(k.run); },
+        [&](int day, size_t first, size_t last) {
+            pg::Column run(UUIDOID), task_no(INT4OID), attempt(INT2OID), token(INT8OID);
+            for (size_t i = first; i < last; i++) {
+                run.add(keys[i].run);
+                task_no.add(Int32GetDatum(keys[i].task_no));
+                attempt.add(Int16GetDatum(static_cast<int16>(keys[i].attempt)));
+                token.add(Int64GetDatum(keys[i].token));
+            }
+            Parameters<4> parameters;
+            parameters.add(run.array()).add(task_no.array()).add(attempt.array()).add(token.array());
+            pg::Rows rows = skip_locked ? skipping.run_on(day, parameters) : waiting.run_on(day, parameters);
+            for (uint64 i = 0; i < rows.count(); i++)
+                locked.push_back({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2), rows.int4(i, 3), rows.int4(i, 4), rows.int4(i, 5), rows.int2(i, 6),
+                                  rows.int2(i, 7), rows.time(i, 8)});
+        });
+    return locked;
+}
+
+bool still_running(const TaskRef &task, int64 token)
+{
+    static pg::Statement select("select 1 from _orch.task_{} t where t.run_id = $1 and t.task_no = $2 and t.state = 'r' and t.token = $3",
+                                {UUIDOID, INT4OID, INT8OID});
+    return !select.run_on(day_of(task.run), Parameters<3>().add(pg::uuid_datum(task.run)).add(Int32GetDatum(task.task_no)).add(Int64GetDatum(token))).empty();
+}
+
+void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &settlements, bool deferred)
+{
+    std::vector<Settlement *> successes, failures;
+    Index open, refused;
+    std::map<int, bool> days;
+    for (Settlement &s : settlements) {
+        if (!s.lease) continue;
+        const int day = day_of(s.lease->run_id);
+        auto known = days.find(day);
+        if (known == days.end()) known = days.emplace(day, leaf_exists(day)).first;
+        if (!known->second) continue;
+        std::vector<Settlement *> &same = open[{s.lease->run_id, s.lease->task_no}];
+        same.push_back(&s);
+        // Two results for one task in a batch: the first is settled, the others are judged by the row it leaves.
+        if (same.size() > 1) continue;
+        if (too_large(s)) s.status = SettleStatus::too_large;
+        else (s.error ? failures : successes).push_back(&s);
+    }
+    if (open.empty()) return;
+    require_open();
+    ForceSyncCommit();
+    const std::vector<Succeeded> done = successes.empty() ? std::vector<Succeeded>{} : settle_successes(call, worker, successes);
+    if (!failures.empty()) settle_failures(call, worker, failures);
+    follow_success(call, done, deferred);
+
+    for (auto it = open.begin(); it != open.end();) {
+        std::vector<Settlement *> &same = it->second;
+        const Settlement &first = *same.front();
+        if (same.size() > 1) {
+            // The history of what the first one did is not written yet, so it is compared with the first itself.
+            for (size_t i = 1; i < same.size(); i++) {
+                const bool equal = first.output && same[i]->output ? pg::jsonb_equal(*first.output, *same[i]->output)
+                                   : first.error && same[i]->error ? pg::jsonb_equal(*first.error, *same[i]->error)
+                                                                   : !first.output && !same[i]->output && !first.error && !same[i]->error;
+                same[i]->status = first.status != SettleStatus::ok && first.status != SettleStatus::duplicate ? first.status
+                                  : equal && first.lease == same[i]->lease                                    ? SettleStatus::duplicate
+                                                                                                              : SettleStatus::conflict;
+            }
+            for (size_t i = 1; i < same.size(); i++)
+                if (first.status == SettleStatus::ok && same[i]->status == SettleStatus::conflict) refused[it->first] = {same[i]};
+            same.resize(1);
+        }
+        if (first.status == SettleStatus::too_large) refused[it->first] = same;
+        it = first.status == SettleStatus::ok || first.status == SettleStatus::too_large ? open.erase(it) : std::next(it);
+    }
+    if (!open.empty()) classify(open, worker);
+    for (auto &[task, same] : open)
+        if (same.front()->status != SettleStatus::duplicate) refused[task] = same;
+    // A single settle raises when it is refused, which would undo what is written here; and the lock on the row would make the steward, which writes it
+    // instead, pass over it.
+    if (!worker) return;
+    std::vector<RefusedSettle> refusals;
+    for (const auto &[task, same] : refused)
+        refusals.push_back({task, static_cast<int16>(same.front()->lease->attempt), status_word(same.front()->status), call.worker_actor(worker->name)});
+    record_refusals(call, std::move(refusals));
+}
+
+}  // namespace orch::engine

@@ -1,0 +1,48 @@
+// Taking results: each is fenced by its lease's token, settled at most once, and answered by one word.
+//
+// Locks: the settled tasks' rows, in order of run and task; whatever follows from them is taken SKIP LOCKED (progress.hpp).
+#pragma once
+
+#include "core/lease_text.hpp"
+#include "engine/attempts.hpp"
+#include "engine/lease.hpp"
+
+namespace orch::engine {
+
+enum class SettleStatus : uint8_t { ok, duplicate, conflict, not_yours, lost, cancelled, too_large };
+
+std::string_view status_word(SettleStatus status);
+
+struct Settlement {
+    std::string lease_text;
+    std::optional<core::Lease> lease;  // nothing where the text is no lease
+    std::optional<Datum> output;       // jsonb of a success
+    std::optional<Datum> error;        // jsonb of a failure
+    std::optional<bool> retry;
+    SettleStatus status = SettleStatus::lost;
+    size_t size = 0;  // bytes of what was too large
+};
+
+/// The elements of [{lease, output} | {lease, error, retry}]. Raises 22023 for anything else.
+std::vector<Settlement> settlements_of(Datum results);
+
+/// Settles them; each has its status afterwards. `worker`, where known, must be the one that holds the leases.
+/// `deferred`: inside a transaction of the caller's that may stay open.
+void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &settlements, bool deferred);
+
+/// Gives tasks back without using up an attempt; the statuses of those that were not held by these leases.
+std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std::vector<std::string> &leases);
+
+/// Running attempts of these leases, locked. Those that are not running under that token any more are left out.
+struct LeaseKey {
+    RunId run;
+    int32 task_no;
+    int32 attempt;  // 0 = whatever it is
+    int64 token;
+};
+std::vector<Attempt> lock_attempts(std::vector<LeaseKey> keys, bool skip_locked);
+
+/// Whether a task's row, as committed now, is running under that token.
+bool still_running(const TaskRef &task, int64 token);
+
+}  // namespace orch::engine

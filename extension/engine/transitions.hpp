@@ -1,0 +1,28 @@
+// Changes of task rows that are not on the two hot paths (lease, success): each names the state that it expects, and happens only there.
+#pragma once
+
+#include "engine/call.hpp"
+
+namespace orch::engine {
+
+struct Transition {
+    RunId run;
+    int32 task_no;
+    char from;
+    char to;
+    int16 events = 0;             // how many events the caller adds for it: `no` grows by that
+    int16 output_event = 0;       // which of them (from 1) brought the output or the last error; 0 = none
+    int16 attempts = 0;           // added to attempt: for tasks that the engine runs
+    bool unused_attempt = false;  // the attempt does not count against the limit
+    bool forget_token = false;    // late settles are to be told `lost`
+    std::optional<TimestampTz> ready_at = {}, started_at = {}, finished_at = {}, due_at = {};
+
+    bool applied = false;  // set by apply
+    int32 no = 0;          // the row's event counter afterwards
+    int16 priority = 0;
+};
+
+/// Carries them out, in order of run and task. A row that is locked by somebody or in another state stays as it is: `applied` says which were done.
+void apply(Call &call, std::vector<Transition> &transitions);
+
+}  // namespace orch::engine

@@ -1,0 +1,30 @@
+// Starting runs: in the caller's transaction, once for each idempotency key.
+//
+// Locks: an idempotency key that another open transaction is inserting is waited for; nothing else is.
+#pragma once
+
+#include "engine/call.hpp"
+
+namespace orch::engine {
+
+struct TriggerOptions {
+    int priority = 0;
+    std::optional<TimestampTz> run_at = {};
+    std::optional<Datum> tags = {};  // jsonb object
+    std::optional<int64> timeout_us = {};
+    std::optional<std::string> traceparent = {};
+    std::string source = "manual";
+    std::optional<int32> version = {};
+};
+
+struct Triggered {
+    RunId run;
+    bool created;
+    char state;
+};
+
+/// One run for each input. `keys` is empty or as long as `inputs`; a key that is taken gives its run where the input is the same, else raises OR004.
+std::vector<Triggered> trigger(Call &call, std::string_view workflow, std::span<const Datum> inputs, std::span<const std::optional<std::string>> keys,
+                               const TriggerOptions &options);
+
+}  // namespace orch::engine

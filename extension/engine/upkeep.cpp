@@ -1,0 +1,118 @@
+#include "engine/upkeep.hpp"
+
+#include "engine/advance.hpp"
+#include "engine/progress.hpp"
+#include "engine/refusals.hpp"
+#include "pg/isolated.hpp"
+#include "shared/clock.hpp"
+#include "shared/database.hpp"
+#include "shared/run_ids.hpp"
+
+namespace orch::engine {
+
+namespace {
+
+constexpr int days_ahead = 8;
+constexpr int64 retry_bad_us = 5'000'000;
+
+void look_at(Call &call, const TaskRef &task)
+{
+    if (task.run == admission) admit(call, task.task_no);
+    else if (task.task_no == run_itself) advance_run(call, task.run);
+    else advance_task(call, task);
+}
+
+// The tables, not only the extension's row: it is written first, and a restore fills it step by step.
+bool tables_are_here()
+{
+    bool here = false;
+    pg::call_pg([&] {
+        Oid schema = get_namespace_oid("_orch", true);
+        here = OidIsValid(schema) && OidIsValid(get_relname_relid("run", schema)) && OidIsValid(get_relname_relid("installation", schema));
+    });
+    return here;
+}
+
+std::string_view status_of(const char *code)
+{
+    const std::string_view c = code;
+    if (c == "OR011") return "conflict";
+    if (c == "OR012") return "not_yours";
+    if (c == "OR013") return "too_large";
+    if (c == "OR020") return "cancelled";
+    return "lost";
+}
+
+}  // namespace
+
+Standing standing()
+{
+    static pg::Statement select("select system_identifier, database_oid from _orch.installation", {});
+    if (!OidIsValid(pg::extension_oid()) || !tables_are_here()) return Standing::absent;
+    Call call;
+    pg::Rows rows = select.run(Parameters<1>());
+    Standing result = Standing::unused;
+    if (!rows.empty())
+        result =
+            rows.int8(0, 1) == static_cast<int64>(GetSystemIdentifier()) && DatumGetObjectId(rows.get(0, 2)) == MyDatabaseId ? Standing::ours : Standing::held;
+    call.finish();
+    return result;
+}
+
+bool make_partitions()
+{
+    static pg::Statement make("select _orch.make_partitions('1970-01-01'::date + $1, $2)", {INT4OID, INT4OID});
+    Call call;
+    const int today = static_cast<int>(shared::unix_ms() / 86'400'000);
+    make.run(Parameters<2>().add(Int32GetDatum(today)).add(Int32GetDatum(days_ahead)));
+    // Ids are made within one unbroken stretch of days that holds today.
+    const std::vector<int> days = leaf_days();
+    int first = today, last = today;
+    while (std::binary_search(days.begin(), days.end(), first - 1)) first--;
+    while (std::binary_search(days.begin(), days.end(), last + 1)) last++;
+    shared::on_commit_partitions(first * INT64CONST(86'400'000), (last + 1) * INT64CONST(86'400'000));
+    call.finish();
+    return false;
+}
+
+bool advance_some(int limit)
+{
+    // A subtransaction for each is only paid for after a batch has failed: then the bad one is left aside for a while, and the others go on.
+    static bool careful = false;
+    const bool isolate = std::exchange(careful, true);
+    Call call;
+    std::vector<TaskRef> tasks(limit);
+    tasks.resize(shared::take_advance(limit, tasks.data()));
+    for (const TaskRef &task : tasks) {
+        if (!isolate) {
+            look_at(call, task);
+        } else if (!pg::isolated("looking at a run", "it is tried again in five seconds", [&] {
+                       Call own;
+                       look_at(own, task);
+                       own.finish();
+                   })) {
+            const TaskRef again{task.run, task.run == admission ? task.task_no : run_itself};
+            shared::on_commit_timer(call.now() + retry_bad_us, again, shared::TimerKind::run_at);
+        }
+    }
+    call.finish();
+    careful = false;
+    return tasks.size() == static_cast<size_t>(limit);
+}
+
+bool record_refusals(int limit)
+{
+    Call call;
+    std::vector<shared::Refusal> waiting(limit);
+    waiting.resize(shared::take_refusals(limit, waiting.data()));
+    std::vector<RefusedSettle> refused;
+    for (const shared::Refusal &r : waiting) {
+        if (!leaf_exists(day_of(r.task.run))) continue;
+        refused.push_back({r.task, static_cast<int16>(r.attempt), status_of(r.code), *r.worker ? call.worker_actor(r.worker) : call.engine_actor()});
+    }
+    record_refusals(call, std::move(refused));
+    call.finish();
+    return waiting.size() == static_cast<size_t>(limit);
+}
+
+}  // namespace orch::engine

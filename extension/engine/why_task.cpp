@@ -1,0 +1,249 @@
+// One task's part of orch.why: a function for each state.
+#include "engine/why_facts.hpp"
+
+#include "core/problem.hpp"
+#include "core/states.hpp"
+#include "shared/clock.hpp"
+#include "shared/database.hpp"
+#include "shared/settings.hpp"
+
+namespace orch::engine {
+
+namespace {
+
+using namespace core::task_state;
+namespace run_state = core::run_state;
+
+struct Answer {
+    std::string reason, detail, hint;
+};
+
+std::string counted(int64 n, std::string_view one, std::string_view many) { return std::to_string(n) + ' ' + std::string(n == 1 ? one : many); }
+
+std::string with_period(std::string text)
+{
+    if (!text.empty() && text.back() != '.' && text.back() != '!' && text.back() != '?') text += '.';
+    return text;
+}
+
+std::string error_sentence(const WhyFacts &facts, int32 task)
+{
+    const auto found = facts.errors.find(task);
+    if (found == facts.errors.end()) return {};
+    const TaskError &e = found->second;
+    std::string text = "Error";
+    if (!e.error_class.empty()) text += " of class " + e.error_class;
+    if (!e.code.empty()) text += ", code " + core::in_quotes(e.code);
+    return with_period(text + ": " + (e.message.empty() ? "no message" : core::in_quotes(e.message, 300)));
+}
+
+std::string attempt_of(const WhyFacts &facts, int32 task)
+{
+    const TaskLook &t = facts.tasks[task];
+    const int last = t.attempts_before + (core::runs_in_engine(facts.plan_of(task).executor) ? 1 : facts.plan_of(task).retry.max_attempts);
+    return std::to_string(t.attempt) + " of " + std::to_string(last);
+}
+
+template <class Is>
+std::vector<int32> parents_that(const WhyFacts &facts, int32 task, Is is)
+{
+    std::vector<int32> found;
+    for (int32 parent : facts.plan_of(task).parents)
+        if (is(facts.tasks[parent].state)) found.push_back(parent);
+    return found;
+}
+
+std::string rule_sentence(const core::PlannedTask &task)
+{
+    if (task.rule == core::TriggerRule::all_success) return {};
+    if (task.rule == core::TriggerRule::at_least) return " Its trigger rule wants at least " + std::to_string(task.at_least) + " to succeed.";
+    return " Its trigger rule is " + std::string(core::trigger_rule_name(task.rule)) + ".";
+}
+
+Answer why_pending(const WhyFacts &facts, int32 task)
+{
+    const core::PlannedTask &planned = facts.plan_of(task);
+    const char state = facts.run.state;
+    if (state == run_state::queued || state == run_state::scheduled || state == run_state::paused)
+        return {"the run has not started it", "The run is " + std::string(core::run_state_name(state)) + ".", "See the row of the run."};
+    const std::vector<int32> open = parents_that(facts, task, [](char s) { return !core::is_final(s); });
+    if (!open.empty()) return {"waits for its parents", "It waits for " + named(facts, open) + "." + rule_sentence(planned), {}};
+    if (planned.is_finally && !facts.run.outcome) {
+        int64 left = 0;
+        for (int32 t = 0; t < facts.run.version->plan.main_count; t++) left += !core::is_final(facts.tasks[t].state);
+        return {"waits for the main tasks", "It is a finally task, and " + counted(left, "main task is", "main tasks are") + " not over.", {}};
+    }
+    return {"is about to be decided", "Nothing stands before it any more: the engine looks at it next.",
+            "If this lasts, see the row \"engine\" of orch.health."};
+}
+
+// A worker of a kind for the shell, since that is what most will start.
+std::string how_to_serve(const core::PlannedTask &task)
+{
+    std::string command = "orch worker --queue " + task.queue;
+    switch (task.executor) {
+    case core::Executor::handler:
+        return "Start a worker that serves it: in SQL, select orch.worker_start('NAME', '{" + task.queue + "}', '{" + task.handler + "}').";
+    case core::Executor::command:
+    case core::Executor::http: return "Start a worker that serves it: " + command + ".";
+    default: return "Start a worker with queue " + core::in_quotes(task.queue) + " and handler " + core::in_quotes(task.handler) + ".";
+    }
+}
+
+Answer why_sql_waits(const WhyFacts &facts, const shared::RouteStatus *route)
+{
+    const std::string &role = facts.run.version->created_by;
+    const char *name = role.c_str();
+    bool exists = false;
+    pg::call_pg([&] { exists = OidIsValid(get_role_oid(name, true)); });
+    if (!exists)
+        return {"its role is gone", "SQL tasks of this version run as role \"" + role + "\", which does not exist.",
+                "Create the role again, or register the workflow as another role."};
+    if (settings::sql_workers == 0)
+        return {"SQL runners are switched off", "orch.sql_workers is 0.", "Type alter system set orch.sql_workers = 2, then select pg_reload_conf()."};
+    if (route && route->workers > 0)
+        return {"waits for a SQL runner",
+                counted(route->workers, "runner works", "runners work") + " for role \"" + role + "\", and " + counted(route->ready, "task is", "tasks are") +
+                    " ready for them.",
+                "Raise orch.sql_workers if they should be more."};
+    return {"waits for a SQL runner", "None runs yet for role \"" + role + "\".",
+            "If this lasts: raise max_worker_processes, let the role log in, and see the server's log."};
+}
+
+Answer why_ready(const WhyFacts &facts, int32 task)
+{
+    const core::PlannedTask &planned = facts.plan_of(task);
+    const auto found = facts.routes.find(facts.run.version->route_ids[task]);
+    const shared::RouteStatus *route = found == facts.routes.end() ? nullptr : &found->second;
+    if (planned.executor == core::Executor::sql) return why_sql_waits(facts, route);
+
+    const std::string place = "handler " + core::in_quotes(planned.handler) + " on queue " + core::in_quotes(planned.queue);
+    const TaskLook &look = facts.tasks[task];
+    const std::string since = look.ready_at ? " It has been ready since " + moment(facts, *look.ready_at) + "." : "";
+    if (!route || route->workers == 0) return {"no worker serves it", "No worker that is alive serves " + place + "." + since, how_to_serve(planned)};
+    std::string detail =
+        counted(route->workers, "worker serves ", "workers serve ") + place + ", and " + counted(route->ready, "task is", "tasks are") + " ready for them.";
+    if (route->spilled) detail += " More wait in the rows alone.";
+    return {"waits for a worker", detail + since, "They may be busy: start more, or see orch.workers."};
+}
+
+Answer why_running(const WhyFacts &facts, int32 task)
+{
+    const TaskLook &look = facts.tasks[task];
+    const auto worker = facts.workers.find(look.worker_id);
+    std::string detail = "Attempt " + attempt_of(facts, task);
+    if (worker != facts.workers.end()) detail += " runs at worker " + core::in_quotes(worker->second);
+    else detail += " runs";
+    if (look.started_at) detail += " since " + moment(facts, *look.started_at);
+    detail += '.';
+    shared::LeaseState lease;
+    if (!shared::lease_of({facts.run.id, task}, lease)) return {"is running", detail, {}};
+    const int64 left = lease.deadline_us - shared::monotonic_us();
+    detail += left > 0 ? " Its lease lasts another " + span(left) + " unless a heartbeat extends it."
+                       : " Its lease has run out: the engine is about to take it back.";
+    if (lease.cancel) return {"is told to stop", detail + " The worker learns at its next heartbeat that it is to stop.", {}};
+    return {"is running", detail, {}};
+}
+
+Answer why_scheduled(const WhyFacts &facts, int32 task)
+{
+    const TaskLook &look = facts.tasks[task];
+    std::string detail = "Attempt " + attempt_of(facts, task) + " failed.";
+    if (look.due_at) detail += " The next one is due at " + moment(facts, *look.due_at) + ".";
+    return {"waits for its next attempt", detail + ' ' + error_sentence(facts, task), {}};
+}
+
+Answer why_waiting(const WhyFacts &facts, int32 task)
+{
+    const TaskLook &look = facts.tasks[task];
+    return {"sleeps", look.due_at ? "It goes on at " + moment(facts, *look.due_at) + "." : "It waits for a time.", {}};
+}
+
+Answer why_failed(const WhyFacts &facts, int32 task)
+{
+    const TaskLook &look = facts.tasks[task];
+    Answer answer{look.state == timed_out ? "took too long" : "failed", {}, {}};
+    answer.detail = look.attempt > 0 ? "Attempt " + attempt_of(facts, task) + " was its last. " : "";
+    answer.detail += error_sentence(facts, task);
+    if (answer.detail.empty()) answer.detail = "Nothing is recorded about its error.";
+    if (auto letter = facts.dead_letters.find(task); letter != facts.dead_letters.end())
+        answer.hint = "Mend the cause, then type select * from orch.redrive(" + std::to_string(letter->second) + ").";
+    return answer;
+}
+
+Answer why_skipped(const WhyFacts &facts, int32 task)
+{
+    const core::PlannedTask &planned = facts.plan_of(task);
+    core::Counts counts{.parents = static_cast<int32>(planned.parents.size())};
+    for (int32 parent : planned.parents) {
+        const char s = facts.tasks[parent].state;
+        counts.succeeded += s == succeeded;
+        counts.skipped += s == skipped;
+        counts.upstream_failed += s == upstream_failed;
+        counts.failed += core::counts_as_failed(s);
+    }
+    if (!planned.when.empty() && core::evaluate(planned.rule, planned.at_least, counts) == core::Outcome::run)
+        return {"its condition is false", "Its when is " + core::in_quotes(planned.when, 300) + ".", {}};
+    return {"its trigger rule skips it",
+            "Its parents are " + named(facts, planned.parents) + "; its trigger rule is " + std::string(core::trigger_rule_name(planned.rule)) + ".",
+            {}};
+}
+
+Answer why_upstream_failed(const WhyFacts &facts, int32 task)
+{
+    const std::vector<int32> failing = parents_that(facts, task, [](char s) { return core::counts_as_failed(s) || s == upstream_failed; });
+    if (failing.empty())
+        return {
+            "its trigger rule cannot be met", "Its parents are " + named(facts, facts.plan_of(task).parents) + "." + rule_sentence(facts.plan_of(task)), {}};
+    return {"what it depends on failed", "It depends on " + named(facts, failing) + "." + rule_sentence(facts.plan_of(task)), "Ask orch.why for those."};
+}
+
+Answer why_cancelled(const WhyFacts &facts, int32 task)
+{
+    if (facts.errors.count(task)) {
+        const TaskError &e = facts.errors.at(task);
+        if (e.kind == EventKind::task_cancelled && !e.message.empty()) return {"was cancelled", error_sentence(facts, task), {}};
+    }
+    if (facts.run.state == run_state::cancelled || facts.run.state == run_state::cancelling)
+        return {"the run was cancelled", "The run was cancelled before it was over.", {}};
+    if (facts.run.state == run_state::timed_out || facts.run.outcome == 't' || facts.run.outcome == 'T')
+        return {"the run took too long", "The timeout of the run came before it was over.", {}};
+    std::vector<int32> guilty;
+    for (size_t t = 0; t < facts.tasks.size(); t++)
+        if (facts.tasks[t].state == failed || facts.tasks[t].state == timed_out) guilty.push_back(static_cast<int32>(t));
+    if (guilty.empty()) return {"was cancelled", "It was cancelled before it was over.", {}};
+    return {"another task failed", "The run ends at the first failure that no task handles (on_failure: fail_fast): " + named(facts, guilty) + ".", {}};
+}
+
+Answer answer_for(const WhyFacts &facts, int32 task)
+{
+    switch (facts.tasks[task].state) {
+    case pending: return why_pending(facts, task);
+    case ready: return why_ready(facts, task);
+    case running: return why_running(facts, task);
+    case scheduled: return why_scheduled(facts, task);
+    case waiting: return why_waiting(facts, task);
+    case failed:
+    case timed_out: return why_failed(facts, task);
+    case skipped: return why_skipped(facts, task);
+    case upstream_failed: return why_upstream_failed(facts, task);
+    case cancelled: return why_cancelled(facts, task);
+    default: {
+        const TaskLook &look = facts.tasks[task];
+        return {"succeeded", look.finished_at ? "It succeeded at " + moment(facts, *look.finished_at) + "." : "It succeeded.", {}};
+    }
+    }
+}
+
+}  // namespace
+
+Reason why_task(const WhyFacts &facts, int32 task)
+{
+    Answer answer = answer_for(facts, task);
+    // Whatever else is true, nothing moves in a database that is held.
+    if (!core::is_final(facts.tasks[task].state) && shared::phase() == shared::Phase::held)
+        answer = {"the database is held", "Its rows were made in another cluster or database, so nothing runs here by itself.", "See orch.health."};
+    return {facts.plan_of(task).id, std::string(core::task_state_name(facts.tasks[task].state)), answer.reason, answer.detail, answer.hint};
+}
+
+}  // namespace orch::engine

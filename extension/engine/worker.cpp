@@ -1,0 +1,135 @@
+// Who the workers are: a row each in _orch.worker, and a slot in shared memory for those who are there.
+#include "core/problem.hpp"
+#include "engine/lease.hpp"
+#include "shared/workers.hpp"
+
+namespace orch::engine {
+
+namespace {
+
+// Made when first asked for: a library has no constructors that run at load.
+const std::vector<std::string> &default_handlers()
+{
+    static const auto *handlers = new std::vector<std::string>{":command", ":http"};
+    return *handlers;
+}
+
+struct WorkerRow {
+    int32 worker_id;
+    std::vector<std::string> queues;
+    std::optional<std::vector<std::string>> handlers;
+};
+
+// A SQL runner acts for its role: nobody else may speak in its name, nor take the tasks that are its own.
+constexpr std::string_view runner_prefix = "sql/";
+
+void check_handlers(const std::vector<std::string> &handlers)
+{
+    for (const std::string &h : handlers)
+        if (h.starts_with(':') && h != ":command" && h != ":http" && h != ":callable")
+            throw pg::error{
+                ERRCODE_INVALID_PARAMETER_VALUE, "no worker can serve " + core::in_quotes(h), {}, "Handlers are names and :command, :http, :callable."};
+}
+
+Datum text_array(const std::vector<std::string> &texts)
+{
+    pg::Column column(TEXTOID);
+    for (const std::string &t : texts) column.add(pg::text_datum(t));
+    return column.array();
+}
+
+WorkerRow row_of(const pg::Rows &rows)
+{
+    WorkerRow row{rows.int4(0, 1), pg::texts_of(rows.get(0, 2), "queues"), std::nullopt};
+    if (auto handlers = rows.maybe(0, 3)) row.handlers = pg::texts_of(*handlers, "handlers");
+    return row;
+}
+
+int open_slot(Call &call, std::string_view name, const WorkerRow &row)
+{
+    const std::vector<std::string> &handlers = row.handlers ? *row.handlers : default_handlers();
+    const std::vector<std::string_view> queue_views(row.queues.begin(), row.queues.end()), handler_views(handlers.begin(), handlers.end());
+    return shared::worker_open(row.worker_id, name, {queue_views, handler_views, call.tenant()});
+}
+
+WorkerIdentity declare(Call &call, std::string_view name, const WorkerDeclaration &declaration)
+{
+    static pg::Statement upsert(
+        "insert into _orch.worker as w (worker, queues, handlers, version, metadata, started_at) values ($1, $2, $3, $4, $5, $6)"
+        " on conflict (worker) do update set queues = excluded.queues, handlers = excluded.handlers, version = excluded.version, metadata = excluded.metadata,"
+        "  started_at = excluded.started_at, stopped_at = null"
+        " returning worker_id, queues, handlers",
+        {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, JSONBOID, TIMESTAMPTZOID});
+    Parameters<6> parameters;
+    parameters.add(pg::text_datum(name)).add(text_array(declaration.queues));
+    parameters.add(declaration.handlers ? std::optional<Datum>(text_array(*declaration.handlers)) : std::nullopt);
+    parameters.add(declaration.version ? std::optional<Datum>(pg::text_datum(*declaration.version)) : std::nullopt);
+    parameters.add(declaration.metadata).add(time_datum(call.now()));
+    const WorkerRow row = row_of(upsert.run(parameters));
+    return {std::string(name), row.worker_id, open_slot(call, name, row)};
+}
+
+}  // namespace
+
+void require_worker_name(std::string_view name)
+{
+    if (name.empty() || name.size() > 128)
+        throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "a worker's id has " + std::to_string(name.size()) + " bytes, not 1 to 128", {}, {}};
+    if (name.starts_with(runner_prefix))
+        throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "worker ids that begin with \"sql/\" are those of the engine's SQL runners", {}, "Choose another id."};
+}
+
+WorkerIdentity know_worker(Call &call, std::string_view name)
+{
+    static pg::Statement select("select worker_id, queues, handlers from _orch.worker where worker = $1", {TEXTOID});
+    require_worker_name(name);
+    int slot = shared::worker_find(name);
+    if (slot != shared::no_slot)
+        if (const int32 id = shared::worker_id_of(slot); id > 0) {
+            shared::worker_called(slot);
+            return {std::string(name), id, slot};
+        }
+    pg::Rows rows = select.run(Parameters<1>().add(pg::text_datum(name)));
+    if (rows.empty()) return start_worker(call, name, {{"default"}, std::nullopt, std::nullopt, std::nullopt});
+    const WorkerRow row = row_of(rows);
+    return {std::string(name), row.worker_id, open_slot(call, name, row)};
+}
+
+WorkerIdentity start_worker(Call &call, std::string_view name, const WorkerDeclaration &declaration)
+{
+    require_worker_name(name);
+    if (declaration.queues.empty()) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "a worker needs at least one queue", {}, {}};
+    if (declaration.handlers) check_handlers(*declaration.handlers);
+    return declare(call, name, declaration);
+}
+
+WorkerIdentity know_runner(Call &call, std::string_view name, const std::string &role)
+{
+    const int slot = shared::worker_find(name);
+    if (slot != shared::no_slot)
+        if (const int32 id = shared::worker_id_of(slot); id > 0) {
+            shared::worker_called(slot);
+            return {std::string(name), id, slot};
+        }
+    // No queue stands for all of them.
+    WorkerIdentity runner = declare(call, name, {{}, std::vector<std::string>{":sql/" + role}, std::nullopt, std::nullopt});
+    shared::worker_is_runner(runner.slot);
+    return runner;
+}
+
+int slot_of_worker(Call &call, int32 worker_id)
+{
+    static pg::Statement select("select worker_id, queues, handlers, worker from _orch.worker where worker_id = $1", {INT4OID});
+    const int slot = shared::worker_find(worker_id);
+    if (slot != shared::no_slot) return slot;
+    pg::Rows rows = select.run(Parameters<1>().add(Int32GetDatum(worker_id)));
+    if (rows.empty()) return shared::no_slot;
+    try {
+        return open_slot(call, rows.text(0, 4), row_of(rows));
+    } catch (const pg::error &) {
+        // All slots are taken: its leases run out by themselves.
+        return shared::no_slot;
+    }
+}
+
+}  // namespace orch::engine

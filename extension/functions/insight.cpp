@@ -1,0 +1,202 @@
+// orch.result, results, why, the feed, and the procedures that sleep.
+#include "core/states.hpp"
+#include "engine/feed.hpp"
+#include "engine/lease.hpp"
+#include "engine/results.hpp"
+#include "engine/why.hpp"
+#include "functions/arguments.hpp"
+#include "pg/sleep.hpp"
+#include "shared/clock.hpp"
+#include "shared/database.hpp"
+#include "shared/feed.hpp"
+#include "shared/run_waiters.hpp"
+#include "shared/workers.hpp"
+
+namespace orch::functions {
+
+namespace {
+
+using engine::Call;
+
+constexpr int most_events = 100'000;
+constexpr int64 longest_wait_us = INT64CONST(366) * USECS_PER_DAY;  // nobody waits that long, and no sum overflows
+
+Datum result(FunctionCallInfo fcinfo)
+{
+    const core::Uuid run = Arguments(fcinfo).uuid(0, "run");
+    Call call;
+    std::optional<Datum> output = engine::output_of(engine::look_at_run(call, run));
+    if (output) output = engine::to_outer(call, *output);
+    call.finish();
+    fcinfo->isnull = !output;
+    return output.value_or(0);
+}
+
+Datum results(FunctionCallInfo fcinfo)
+{
+    const core::Uuid id = Arguments(fcinfo).uuid(0, "run");
+    pg::ResultSet rows(fcinfo);
+    Call call;
+    const engine::RunLook run = engine::look_at_run(call, id);
+    const std::vector<engine::TaskLook> tasks = engine::look_at_tasks(run);
+    const std::vector<std::optional<Datum>> outputs = engine::task_outputs(run);
+    for (int32 t = 0; t < run.version->task_count(); t++)
+        rows.add<3>({pg::text_datum(run.version->task(t).id), pg::text_datum(core::task_state_name(tasks[t].state)), outputs[t]});
+    call.finish();
+    return 0;
+}
+
+Datum why(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    const core::Uuid run = arguments.uuid(0, "run");
+    const std::optional<std::string> task = arguments.maybe_text(1);
+    pg::ResultSet rows(fcinfo);
+    Call call;
+    const std::vector<engine::Reason> reasons = engine::why(call, run, task);
+    call.finish();
+    const auto text_or_null = [](const std::string &t) { return t.empty() ? std::nullopt : std::optional(pg::text_datum(t)); };
+    for (const engine::Reason &r : reasons)
+        rows.add<5>({r.task_id ? std::optional(pg::text_datum(*r.task_id)) : std::nullopt, pg::text_datum(r.state), pg::text_datum(r.reason),
+                     text_or_null(r.detail), text_or_null(r.hint)});
+    return 0;
+}
+
+Datum events_after(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    const int64 after = DatumGetInt64(arguments.required(0, "after_pos"));
+    const int max_rows = arguments.int4(1, "max_rows");
+    if (max_rows < 1 || max_rows > most_events)
+        throw pg::error{
+            ERRCODE_INVALID_PARAMETER_VALUE, "max_rows " + std::to_string(max_rows) + " is not between 1 and " + std::to_string(most_events), {}, {}};
+    std::optional<core::Uuid> run;
+    if (!arguments.is_null(2)) run = arguments.uuid(2, "run");
+    pg::ResultSet rows(fcinfo);
+    Call call;
+    engine::read_feed(call, after, max_rows, run, rows);
+    call.finish();
+    return 0;
+}
+
+// The procedures ------------------------------------------------------------------
+
+/// What is left of a timeout; none (-1) where it is null.
+class Patience {
+public:
+    explicit Patience(std::optional<int64> us)
+    {
+        if (us) until_ = shared::monotonic_us() + std::clamp<int64>(*us, 0, longest_wait_us);
+    }
+    int64 left_ms() const { return until_ ? std::max<int64>((*until_ - shared::monotonic_us() + 999) / 1000, 0) : -1; }
+    bool over() const { return left_ms() == 0; }
+    /// The same, but no longer than `most_ms` (below 0: no bound).
+    int64 left_ms(int64 most_ms) const
+    {
+        const int64 left = left_ms();
+        if (most_ms < 0) return left;
+        return left < 0 ? most_ms : std::min(left, most_ms);
+    }
+
+private:
+    std::optional<int64> until_;
+};
+
+bool is_over(pg::NonAtomic &outer, const core::Uuid &run)
+{
+    bool over = false;
+    pg::in_short_transaction(outer, [&] {
+        Call call;
+        over = core::is_final(engine::look_at_run(call, run).state);
+        call.finish();
+    });
+    return over;
+}
+
+Datum await_run(FunctionCallInfo fcinfo)
+{
+    constexpr int64 look_again_ms = 1000;
+    const Arguments arguments(fcinfo);
+    const core::Uuid run = arguments.uuid(0, "run");
+    const Patience patience(arguments.microseconds(1));
+    pg::require_top_level(fcinfo, "orch.await_run");
+    shared::require_preloaded();
+    pg::NonAtomic outer;
+    outer.open();
+    // The waiter first, then the row: a run that ends between the two sets the latch.
+    const bool waits = shared::run_wait_begin(run);
+    while (!is_over(outer, run) && !patience.over())
+        if (pg::sleep_for_client(patience.left_ms(waits ? -1 : look_again_ms), false, "OrchAwaitRun") == pg::Woken::client) break;
+    shared::run_wait_end();
+    outer.close();
+    return 0;
+}
+
+// The worker's slot; one that memory does not know is made known by its row, or as a new worker.
+int slot_of(pg::NonAtomic &outer, const std::string &name)
+{
+    for (;;) {
+        const int slot = shared::worker_find(name);
+        if (slot != shared::no_slot && shared::worker_id_of(slot) > 0) return slot;
+        pg::in_short_transaction(outer, [&] {
+            Call call;
+            engine::know_worker(call, name);
+            call.finish();
+        });
+    }
+}
+
+Datum await_work(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    const std::string name = arguments.text(0, "worker");
+    engine::require_worker_name(name);
+    const Patience patience(arguments.microseconds(1));
+    pg::require_top_level(fcinfo, "orch.await_work");
+    shared::require_preloaded();
+    pg::NonAtomic outer;
+    outer.open();
+    outer.commit();
+    const int slot = slot_of(outer, name);
+    shared::worker_called(slot);
+    shared::waiter_begin(slot);
+    while (!shared::work_for(slot) && !patience.over())
+        if (pg::sleep_for_client(patience.left_ms(), true, "OrchAwaitWork") == pg::Woken::client) break;
+    shared::waiter_end(slot);
+    outer.close();
+    return 0;
+}
+
+Datum await_events(FunctionCallInfo fcinfo)
+{
+    constexpr int64 look_again_ms = 1000;
+    const Arguments arguments(fcinfo);
+    const int64 after = DatumGetInt64(arguments.required(0, "after_pos"));
+    const Patience patience(arguments.microseconds(1));
+    pg::require_top_level(fcinfo, "orch.await_events");
+    shared::require_preloaded();
+    pg::NonAtomic outer;
+    outer.open();
+    outer.commit();
+    shared::feed_wait_begin();
+    while (!shared::feed_news(after) && !patience.over()) {
+        // Before the first positions are known there is no commit that could wake.
+        const int64 most_ms = shared::positions_seeded() ? shared::feed_wait_ms(after) : look_again_ms;
+        if (pg::sleep_for_client(patience.left_ms(most_ms), true, "OrchAwaitEvents") == pg::Woken::client) break;
+    }
+    shared::feed_wait_end();
+    outer.close();
+    return 0;
+}
+
+}  // namespace
+
+}  // namespace orch::functions
+
+ORCH_FUNCTION(orch_result, orch::functions::result)
+ORCH_FUNCTION(orch_results, orch::functions::results)
+ORCH_FUNCTION(orch_why, orch::functions::why)
+ORCH_FUNCTION(orch_events_after, orch::functions::events_after)
+ORCH_FUNCTION(orch_await_run, orch::functions::await_run)
+ORCH_FUNCTION(orch_await_work, orch::functions::await_work)
+ORCH_FUNCTION(orch_await_events, orch::functions::await_events)

@@ -1,0 +1,165 @@
+// `_orch.*`: words for letters, the engine's clock, and what shared memory holds, for views and tests.
+#include "core/states.hpp"
+#include "engine/results.hpp"
+#include "functions/arguments.hpp"
+#include "shared/clock.hpp"
+#include "shared/database.hpp"
+#include "shared/memory.hpp"
+#include "shared/routes.hpp"
+#include "shared/workers.hpp"
+
+namespace orch::functions {
+
+namespace {
+
+using engine::Call;
+
+Datum word(std::string_view name, const char *what, const std::string &value)
+{
+    if (name.empty()) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, std::string("there is no ") + what + " " + core::in_quotes(value), {}, {}};
+    return pg::text_datum(name);
+}
+
+Datum run_state(FunctionCallInfo fcinfo)
+{
+    const char letter = DatumGetChar(Arguments(fcinfo).required(0, "state"));
+    return word(core::run_state_name(letter), "state of a run", std::string(1, letter));
+}
+
+Datum task_state(FunctionCallInfo fcinfo)
+{
+    const char letter = DatumGetChar(Arguments(fcinfo).required(0, "state"));
+    return word(core::task_state_name(letter), "state of a task", std::string(1, letter));
+}
+
+Datum event_kind(FunctionCallInfo fcinfo)
+{
+    const int16 kind = DatumGetInt16(Arguments(fcinfo).required(0, "kind"));
+    return word(core::event_kind_name(kind), "kind of event", std::to_string(kind));
+}
+
+Datum now(FunctionCallInfo) { return TimestampTzGetDatum(shared::now_us()); }
+
+Datum advance_clock(FunctionCallInfo fcinfo)
+{
+    const auto by = Arguments(fcinfo).microseconds(0);
+    if (!superuser()) throw pg::error{ERRCODE_INSUFFICIENT_PRIVILEGE, "only a superuser may move the clock", {}, {}};
+    if (!by || *by < 0) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "the clock can only be moved forward", {}, {}};
+    shared::require_preloaded();
+    shared::advance_clock(*by);
+    return TimestampTzGetDatum(shared::now_us());
+}
+
+// The install script ends with it. Where the library was not preloaded, installing works and every function says what is missing.
+Datum attach(FunctionCallInfo)
+{
+    if (shared::preloaded()) shared::on_commit_attach();
+    return 0;
+}
+
+Datum tenant_allowed(FunctionCallInfo fcinfo)
+{
+    const std::string tenant = Arguments(fcinfo).text(0, "tenant");
+    return BoolGetDatum(tenant == engine::tenant_of(GetUserId()));
+}
+
+// For views: what cannot be found is null.
+template <class F>
+Datum of_run(FunctionCallInfo fcinfo, F &&f)
+{
+    const core::Uuid id = Arguments(fcinfo).uuid(0, "run");
+    Call call;
+    std::optional<Datum> result;
+    if (auto run = engine::find_run(call, id)) result = f(*run);
+    if (result) result = engine::to_outer(call, *result);
+    call.finish();
+    fcinfo->isnull = !result;
+    return result.value_or(0);
+}
+
+Datum run_outputs(FunctionCallInfo fcinfo) { return of_run(fcinfo, engine::output_of); }
+
+Datum task_input(FunctionCallInfo fcinfo)
+{
+    const int32 task_no = Arguments(fcinfo).int4(1, "task_no");
+    return of_run(fcinfo, [&](const engine::RunLook &run) { return engine::input_of_task(run, task_no); });
+}
+
+std::string_view phase_word(shared::Phase phase)
+{
+    switch (phase) {
+    case shared::Phase::unused: return "unused";
+    case shared::Phase::closed: return "closed";
+    case shared::Phase::rebuilding: return "rebuilding";
+    case shared::Phase::open: return "open";
+    case shared::Phase::held: return "held";
+    }
+    return {};
+}
+
+Datum engine_status(FunctionCallInfo fcinfo)
+{
+    pg::ResultSet result(fcinfo);
+    shared::require_preloaded();
+    const int pid = shared::steward_pid();
+    result.add<2>({pg::text_datum(phase_word(shared::phase())), pid > 0 ? std::optional(Int32GetDatum(pid)) : std::nullopt});
+    return 0;
+}
+
+Datum memory_status(FunctionCallInfo fcinfo)
+{
+    pg::ResultSet result(fcinfo);
+    shared::require_preloaded();
+    const shared::MemoryStatus m = shared::memory_status();
+    const auto add = [&](std::string_view part, int64 used, int64 size) { result.add<3>({pg::text_datum(part), Int64GetDatum(used), Int64GetDatum(size)}); };
+    add("entries", m.entries_used, m.entries);
+    add("leases", m.leases, m.leases_total);
+    add("counters", m.counters_used, m.counters_bytes);
+    add("routes", m.routes_used, m.routes_total);
+    add("workers", m.workers_used, m.workers_total);
+    return 0;
+}
+
+Datum worker_status(FunctionCallInfo fcinfo)
+{
+    pg::ResultSet result(fcinfo);
+    shared::require_preloaded();
+    for (const shared::WorkerStatus &w : shared::worker_status())
+        result.add<5>({Int32GetDatum(w.worker_id),
+                       pg::text_datum(!w.alive     ? "lost"
+                                      : w.draining ? "draining"
+                                                   : "alive"),
+                       Int32GetDatum(w.running), TimestampTzGetDatum(w.last_seen_us), BoolGetDatum(w.waiting)});
+    return 0;
+}
+
+Datum route_status(FunctionCallInfo fcinfo)
+{
+    pg::ResultSet result(fcinfo);
+    shared::require_preloaded();
+    // The line of runs that wait for admission is a route of memory only.
+    for (const shared::RouteStatus &r : shared::route_status())
+        if (r.route_id > 0)
+            result.add<5>({Int32GetDatum(r.route_id), Int64GetDatum(r.ready), BoolGetDatum(r.spilled),
+                           r.oldest_key == INT64_MAX ? std::nullopt : std::optional(TimestampTzGetDatum(std::min(r.oldest_key, shared::now_us()))),
+                           Int32GetDatum(r.workers)});
+    return 0;
+}
+
+}  // namespace
+
+}  // namespace orch::functions
+
+ORCH_FUNCTION(orch_private_run_state, orch::functions::run_state)
+ORCH_FUNCTION(orch_private_task_state, orch::functions::task_state)
+ORCH_FUNCTION(orch_private_event_kind, orch::functions::event_kind)
+ORCH_FUNCTION(orch_private_now, orch::functions::now)
+ORCH_FUNCTION(orch_private_advance_clock, orch::functions::advance_clock)
+ORCH_FUNCTION(orch_private_attach, orch::functions::attach)
+ORCH_FUNCTION(orch_private_tenant_allowed, orch::functions::tenant_allowed)
+ORCH_FUNCTION(orch_private_run_outputs, orch::functions::run_outputs)
+ORCH_FUNCTION(orch_private_task_input, orch::functions::task_input)
+ORCH_FUNCTION(orch_private_engine_status, orch::functions::engine_status)
+ORCH_FUNCTION(orch_private_memory_status, orch::functions::memory_status)
+ORCH_FUNCTION(orch_private_worker_status, orch::functions::worker_status)
+ORCH_FUNCTION(orch_private_route_status, orch::functions::route_status)

@@ -1,0 +1,276 @@
+// What a worker calls: start, lease, exchange, complete, fail, heartbeat, release, stop, log.
+#include "shared/workers.hpp"
+#include "core/lease_text.hpp"
+#include "engine/log.hpp"
+#include "engine/settle.hpp"
+#include "functions/arguments.hpp"
+#include "shared/settings.hpp"
+
+namespace orch::functions {
+
+namespace {
+
+using engine::Call;
+using engine::LeasedTask;
+using engine::Settlement;
+using engine::SettleStatus;
+using engine::WorkerIdentity;
+
+int64 lease_time_from(const Arguments &arguments, int i) { return arguments.microseconds(i).value_or(settings::default_lease_time_ms * INT64CONST(1000)); }
+
+// The eleven columns of a leased task, in the memory of the statement.
+struct LeaseColumns {
+    std::optional<Datum> values[11];
+};
+
+std::vector<LeaseColumns> columns_of(Call &call, const std::vector<LeasedTask> &tasks)
+{
+    std::vector<LeaseColumns> rows;
+    rows.reserve(tasks.size());
+    MemoryContext before = MemoryContextSwitchTo(call.outer());
+    for (const LeasedTask &t : tasks) {
+        const core::PlannedTask &task = t.version->task(t.task_no);
+        LeaseColumns row;
+        auto &v = row.values;
+        v[0] = pg::text_datum(t.lease);
+        v[1] = pg::uuid_datum(t.run);
+        v[2] = pg::text_datum(task.id);
+        v[3] = Int32GetDatum(t.attempt);
+        v[4] = pg::text_datum(core::executor_name(task.executor));
+        if (task.executor == core::Executor::handler) v[5] = pg::text_datum(task.handler);
+        if (t.spec) v[6] = engine::to_outer(call, *t.spec);
+        if (t.input) v[7] = engine::to_outer(call, *t.input);
+        if (t.deadline_at) v[8] = TimestampTzGetDatum(*t.deadline_at);
+        if (t.traceparent) v[9] = engine::to_outer(call, *t.traceparent);
+        v[10] = pg::text_datum(core::uuid_to_text(t.run) + ':' + task.id);
+        rows.push_back(row);
+    }
+    MemoryContextSwitchTo(before);
+    return rows;
+}
+
+Datum worker_start(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    const std::string name = arguments.text(0, "worker");
+    engine::WorkerDeclaration declaration;
+    declaration.queues = pg::texts_of(arguments.required(1, "queues"), "queues");
+    if (!arguments.is_null(2)) declaration.handlers = pg::texts_of(*arguments.maybe(2), "handlers");
+    declaration.version = arguments.maybe_text(3);
+    declaration.metadata = arguments.maybe(4);
+    Call call;
+    engine::start_worker(call, name, declaration);
+    call.finish();
+    return pg::text_datum(name);
+}
+
+Datum lease(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    pg::ResultSet result(fcinfo);
+    const std::string name = arguments.text(0, "worker");
+    const int max_tasks = arguments.int4(1, "max_tasks");
+    const int64 lease_time = lease_time_from(arguments, 2);
+    engine::require_own_transaction("orch.lease");
+    Call call;
+    const WorkerIdentity worker = engine::know_worker(call, name);
+    const std::vector<LeaseColumns> rows = columns_of(call, engine::lease(call, worker, max_tasks, lease_time));
+    call.finish();
+    for (const LeaseColumns &row : rows) result.add(row.values);
+    return 0;
+}
+
+Datum exchange(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    pg::ResultSet result(fcinfo);
+    const std::string name = arguments.text(0, "worker");
+    const Datum results = arguments.required(1, "results");
+    const int max_tasks = arguments.int4(2, "max_tasks");
+    const int64 lease_time = lease_time_from(arguments, 3);
+    engine::require_own_transaction("orch.exchange");
+    std::vector<Settlement> settlements = engine::settlements_of(results);
+    Call call;
+    const WorkerIdentity worker = engine::know_worker(call, name);
+    engine::settle(call, &worker, settlements, false);
+    const std::vector<LeaseColumns> leased = columns_of(call, engine::lease(call, worker, max_tasks, lease_time));
+    call.finish();
+    for (const Settlement &s : settlements) {
+        if (s.status == SettleStatus::ok || s.status == SettleStatus::duplicate) continue;
+        std::optional<Datum> row[12];
+        row[0] = pg::text_datum(engine::status_word(s.status));
+        row[1] = pg::text_datum(s.lease_text);
+        result.add(row);
+    }
+    const Datum word = pg::text_datum("leased");
+    for (const LeaseColumns &columns : leased) {
+        std::optional<Datum> row[12];
+        row[0] = word;
+        std::copy(std::begin(columns.values), std::end(columns.values), row + 1);
+        result.add(row);
+    }
+    return 0;
+}
+
+// A settle in a transaction that the caller keeps open must not hold more than its own rows.
+bool in_callers_transaction() { return IsTransactionBlock() || IsSubTransaction() || XactIsoLevel > XACT_READ_COMMITTED; }
+
+Datum complete_many(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    pg::ResultSet result(fcinfo);
+    const std::string name = arguments.text(0, "worker");
+    std::vector<Settlement> settlements = engine::settlements_of(arguments.required(1, "results"));
+    Call call;
+    const WorkerIdentity worker = engine::know_worker(call, name);
+    engine::settle(call, &worker, settlements, in_callers_transaction());
+    call.finish();
+    for (const Settlement &s : settlements)
+        if (s.status != SettleStatus::ok && s.status != SettleStatus::duplicate)
+            result.add<2>({pg::text_datum(s.lease_text), pg::text_datum(engine::status_word(s.status))});
+    return 0;
+}
+
+[[noreturn]] void raise_refusal(const Settlement &s)
+{
+    pg::error e{pg::lease_lost, "the lease is lost", "The task was given to another worker, released, or its run was reopened.",
+                "Roll back what was done under this lease."};
+    switch (s.status) {
+    case SettleStatus::conflict: e = {pg::already_settled, "the task was settled otherwise with this lease", "The first result stands.", {}}; break;
+    case SettleStatus::not_yours: e = {pg::not_your_lease, "the lease belongs to another worker", {}, {}}; break;
+    case SettleStatus::cancelled: e = {pg::wrong_state, "the task was cancelled", {}, "Roll back what was done under this lease."}; break;
+    case SettleStatus::too_large:
+        e = {pg::result_too_large,
+             "the output has " + std::to_string(s.size) + " bytes, more than orch.max_result_bytes (" + std::to_string(settings::max_result_bytes) + ")",
+             {},
+             "Store it elsewhere and return a reference, or raise orch.max_result_bytes."};
+        break;
+    default: break;
+    }
+    if (s.lease) {
+        // This transaction is about to roll back: the steward writes the refusal into the history.
+        shared::Refusal refusal{{s.lease->run_id, s.lease->task_no}, s.lease->attempt, {}, {}};
+        std::memcpy(refusal.code, unpack_sql_state(e.code), 5);
+        shared::refuse(refusal);
+    }
+    throw e;
+}
+
+void settle_one(Settlement settlement)
+{
+    std::vector<Settlement> settlements;
+    settlement.lease = core::decode_lease(settlement.lease_text);
+    settlements.push_back(std::move(settlement));
+    Call call;
+    engine::settle(call, nullptr, settlements, in_callers_transaction());
+    const SettleStatus status = settlements.front().status;
+    if (status != SettleStatus::ok && status != SettleStatus::duplicate) raise_refusal(settlements.front());
+    call.finish();
+}
+
+Datum complete(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    Settlement s;
+    s.lease_text = arguments.text(0, "lease");
+    s.output = arguments.maybe(1);
+    settle_one(std::move(s));
+    return 0;
+}
+
+Datum fail(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    Settlement s;
+    s.lease_text = arguments.text(0, "lease");
+    s.error = arguments.required(1, "error");
+    if (!pg::is_object(*s.error))
+        throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "error must be a JSON object", {}, "Write {\"class\": \"handler\", \"message\": \"...\"}."};
+    if (!arguments.is_null(2)) s.retry = DatumGetBool(*arguments.maybe(2));
+    settle_one(std::move(s));
+    return 0;
+}
+
+std::string lease_text(const shared::HeldLease &held)
+{
+    return core::encode_lease({held.task.run, held.task.task_no, held.attempt, static_cast<uint64>(held.token)});
+}
+
+Datum heartbeat(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    pg::ResultSet result(fcinfo);
+    const std::string name = arguments.text(0, "worker");
+    Call call;
+    const WorkerIdentity worker = engine::know_worker(call, name);
+    call.finish();
+    std::vector<shared::HeldLease> held;
+    shared::heartbeat(worker.slot, held);
+    std::vector<std::string> texts;
+    for (const shared::HeldLease &h : held) {
+        texts.push_back(lease_text(h));
+        result.add<2>({pg::text_datum(texts.back()), pg::text_datum(h.cancel ? "cancel" : "ok")});
+    }
+    if (auto details = arguments.maybe(1)) {
+        std::sort(texts.begin(), texts.end());
+        for (const std::string &named : pg::keys_of(*details))
+            if (!std::binary_search(texts.begin(), texts.end(), named)) result.add<2>({pg::text_datum(named), pg::text_datum("lost")});
+    }
+    return 0;
+}
+
+Datum release(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    pg::ResultSet result(fcinfo);
+    const std::vector<std::string> leases = pg::texts_of(arguments.required(0, "leases"), "leases");
+    Call call;
+    const auto refused = engine::release(call, leases);
+    call.finish();
+    for (const auto &[text, status] : refused) result.add<2>({pg::text_datum(text), pg::text_datum(engine::status_word(status))});
+    return 0;
+}
+
+Datum worker_stop(FunctionCallInfo fcinfo)
+{
+    static pg::Statement update("update _orch.worker set stopped_at = $2 where worker_id = $1", {INT4OID, TIMESTAMPTZOID});
+    const std::string name = Arguments(fcinfo).text(0, "worker");
+    Call call;
+    const WorkerIdentity worker = engine::know_worker(call, name);
+    shared::worker_drain(worker.slot);
+    std::vector<shared::HeldLease> held;
+    shared::heartbeat(worker.slot, held);
+    std::vector<std::string> leases;
+    for (const shared::HeldLease &h : held) leases.push_back(lease_text(h));
+    const auto refused = engine::release(call, leases);
+    update.run(engine::Parameters<2>().add(Int32GetDatum(worker.worker_id)).add(engine::time_datum(call.now())));
+    shared::worker_close(worker.slot);
+    call.finish();
+    return Int32GetDatum(static_cast<int32>(leases.size() - refused.size()));
+}
+
+Datum log(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    const std::string lease = arguments.text(0, "lease");
+    const Datum lines = arguments.required(1, "lines");
+    Call call;
+    const int32 stored = engine::store_log(call, lease, lines);
+    call.finish();
+    return Int32GetDatum(stored);
+}
+
+}  // namespace
+
+}  // namespace orch::functions
+
+ORCH_FUNCTION(orch_worker_start, orch::functions::worker_start)
+ORCH_FUNCTION(orch_lease, orch::functions::lease)
+ORCH_FUNCTION(orch_exchange, orch::functions::exchange)
+ORCH_FUNCTION(orch_complete_many, orch::functions::complete_many)
+ORCH_FUNCTION(orch_complete, orch::functions::complete)
+ORCH_FUNCTION(orch_fail, orch::functions::fail)
+ORCH_FUNCTION(orch_heartbeat, orch::functions::heartbeat)
+ORCH_FUNCTION(orch_release, orch::functions::release)
+ORCH_FUNCTION(orch_worker_stop, orch::functions::worker_stop)
+ORCH_FUNCTION(orch_log, orch::functions::log)

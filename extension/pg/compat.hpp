@@ -1,0 +1,69 @@
+// The only place that asks for PostgreSQL's version.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+#if PG_VERSION_NUM < 150000
+#error "orch needs PostgreSQL 15 or newer"
+#endif
+
+namespace orch::pg {
+
+/// The wait event that a sleeping process of ours shows in pg_stat_activity: a name of its own from 17 on, "Extension" before.
+inline uint32 wait_event([[maybe_unused]] const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+    return WaitEventExtensionNew(name);
+#else
+    return PG_WAIT_EXTENSION;
+#endif
+}
+
+/// The number of this process among all PGPROCs, and the latch of another one by it.
+inline int my_process_number()
+{
+#if PG_VERSION_NUM >= 170000
+    return MyProcNumber;
+#else
+    return MyProc->pgprocno;
+#endif
+}
+inline Latch *latch_of(int process_number) { return &ProcGlobal->allProcs[process_number].procLatch; }
+
+/// Pins the search_path to pg_catalog, pg_temp until restore_search_path or the end of the (sub)transaction. Both may ereport.
+/// The result is what restore_search_path wants back.
+inline int pin_search_path()
+{
+#if PG_VERSION_NUM >= 170000
+    const int nest = NewGUCNestLevel();
+    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    return nest;
+#else
+    OverrideSearchPath path{};
+    path.addCatalog = true;
+    path.addTemp = false;
+    PushOverrideSearchPath(&path);
+    return 0;
+#endif
+}
+
+inline void restore_search_path([[maybe_unused]] int nest)
+{
+#if PG_VERSION_NUM >= 170000
+    AtEOXact_GUC(true, nest);
+#else
+    PopOverrideSearchPath();
+#endif
+}
+
+/// May ereport, like every catalogue look-up.
+inline bool owns_extension(Oid extension, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(ExtensionRelationId, extension, role);
+#else
+    return pg_extension_ownercheck(extension, role);
+#endif
+}
+
+}  // namespace orch::pg

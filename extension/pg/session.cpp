@@ -1,0 +1,69 @@
+#include "pg/session.hpp"
+
+#include "pg/compat.hpp"
+
+namespace orch::pg {
+
+namespace {
+
+constinit Oid cached_role = InvalidOid;
+constinit bool callback_registered = false;
+
+void forget_role(Datum, int, uint32) { cached_role = InvalidOid; }
+
+}  // namespace
+
+Oid engine_role()
+{
+    if (OidIsValid(cached_role)) return cached_role;
+    Oid role = InvalidOid;
+    call_pg([&] {
+        if (!callback_registered) {
+            CacheRegisterSyscacheCallback(AUTHOID, forget_role, static_cast<Datum>(0));
+            callback_registered = true;
+        }
+        role = get_role_oid("orch_engine", true);
+    });
+    if (!OidIsValid(role))
+        throw error{ERRCODE_UNDEFINED_OBJECT, "role \"orch_engine\" does not exist", "The engine's tables belong to it.",
+                    "Create the extension again, or restore the roles before the database."};
+    cached_role = role;
+    return role;
+}
+
+Oid extension_oid()
+{
+    Oid oid = InvalidOid;
+    call_pg([&] { oid = get_extension_oid("orch", true); });
+    return oid;
+}
+
+std::string role_name(Oid role)
+{
+    char *name = nullptr;
+    call_pg([&] { name = GetUserNameFromId(role, false); });
+    return name;
+}
+
+void Session::open()
+{
+    const Oid engine = engine_role();
+    outer_ = CurrentMemoryContext;
+    call_pg([&] {
+        GetUserIdAndSecContext(&caller_, &security_);
+        SPI_connect();
+        SetUserIdAndSecContext(engine, security_ | SECURITY_LOCAL_USERID_CHANGE);
+        path_ = pin_search_path();
+    });
+}
+
+void Session::close()
+{
+    call_pg([&] {
+        restore_search_path(path_);
+        SetUserIdAndSecContext(caller_, security_);
+        SPI_finish();
+    });
+}
+
+}  // namespace orch::pg

@@ -1,0 +1,22 @@
+// Advances: runs, or single joins, that somebody must look at.
+#pragma once
+
+#include "shared/types.hpp"
+
+#include <cstdint>
+
+namespace orch::shared {
+
+/// task_no -1: the whole run; else one join by its child's number. Once while queued. Wakes the steward. Without room for it the sweep flag is set.
+void on_commit_advance(const TaskRef &task);
+
+/// This transaction's until it ends; an abort puts them back.
+int take_advance(int max, TaskRef *out);
+
+/// Whether everything active must be looked at once, because there was no room. Clears it; an abort sets it again.
+bool take_sweep();
+
+/// The run is over: wakes those who await it, drops its counters.
+void on_commit_run_over(const RunId &run);
+
+}  // namespace orch::shared

@@ -1,0 +1,40 @@
+#include "shared/run_waiters.hpp"
+
+#include "shared/launching.hpp"
+#include "shared/pending.hpp"
+
+namespace orch::shared {
+
+namespace {
+
+Index place = nil;
+
+}  // namespace
+
+bool run_wait_begin(const RunId &run)
+{
+    Database &slot = database();
+    register_exit_cleanup();
+    run_wait_end();
+    place = with_database(slot, [&] {
+        const Index index = with_pool([] { return root->run_waiters.pop(run_waiters); });
+        if (index == nil) return nil;
+        run_waiters[index].run = run;
+        run_waiters[index].process = pg::my_process_number();
+        slot.run_waiters.insert(run_waiters, index, hash_id(run));
+        return index;
+    });
+    return place != nil;
+}
+
+void run_wait_end() noexcept
+{
+    if (place == nil || !mine) return;
+    const Index index = std::exchange(place, nil);
+    with_database(*mine, [&] {
+        mine->run_waiters.remove(run_waiters, index, hash_id(run_waiters[index].run));
+        with_pool([&] { root->run_waiters.push(run_waiters, index); });
+    });
+}
+
+}  // namespace orch::shared

@@ -1,0 +1,149 @@
+-- Work: what a worker calls. A worker is known by its id and not by its session, so every call names it, or the lease that it was given.
+-- lease, exchange and await_work refuse a transaction block (25001); complete, fail and log of one lease raise, the batch forms answer row by row.
+
+create or replace function orch.worker_start(
+    worker text,
+    queues text[] default '{default}',
+    handlers text[] default null,
+    version text default null,
+    metadata jsonb default null
+)
+returns text
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_worker_start';
+revoke execute on function orch.worker_start(text, text[], text[], text, jsonb) from public;
+grant execute on function orch.worker_start(text, text[], text[], text, jsonb) to orch_worker;
+comment on function orch.worker_start(text, text[], text[], text, jsonb) is
+    'Registers a worker, or registers it again with other queues and handlers, and returns its id. handlers are names and :command, :http, :callable; null is {:command,:http}.';
+
+create or replace procedure orch.await_work(worker text, timeout interval default '10 minutes')
+language c
+as 'MODULE_PATHNAME', 'orch_await_work';
+revoke execute on procedure orch.await_work(text, interval) from public;
+grant execute on procedure orch.await_work(text, interval) to orch_worker;
+comment on procedure orch.await_work(text, interval) is
+    'Sleeps, without a snapshot, until there may be work for this worker, the client sends more, or the timeout has passed; refused in a transaction block (25001).';
+
+create or replace function orch.lease(
+    worker text,
+    max_tasks int default 1,
+    lease_time interval default null
+)
+returns table (
+    lease text,
+    run_id uuid,
+    task_id text,
+    attempt int,
+    executor text,
+    handler text,
+    spec jsonb,
+    input jsonb,
+    deadline_at timestamptz,
+    traceparent text,
+    idempotency_key text
+)
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_lease';
+revoke execute on function orch.lease(text, int, interval) from public;
+grant execute on function orch.lease(text, int, interval) to orch_worker;
+comment on function orch.lease(text, int, interval) is
+    'Gives a worker up to max_tasks tasks that it can do, a row each, for lease_time, or orch.default_lease_time where that is null; heartbeats extend it. Refused in a transaction block (25001).';
+
+create or replace function orch.exchange(
+    worker text,
+    results jsonb default '[]',
+    max_tasks int default 1,
+    lease_time interval default null
+)
+returns table (
+    status text,
+    lease text,
+    run_id uuid,
+    task_id text,
+    attempt int,
+    executor text,
+    handler text,
+    spec jsonb,
+    input jsonb,
+    deadline_at timestamptz,
+    traceparent text,
+    idempotency_key text
+)
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_exchange';
+revoke execute on function orch.exchange(text, jsonb, int, interval) from public;
+grant execute on function orch.exchange(text, jsonb, int, interval) to orch_worker;
+comment on function orch.exchange(text, jsonb, int, interval) is
+    'Settles results and leases the next tasks in one commit: a row leased for each new task, and a row with its refusal for each result that was not accepted. results is [{lease, output} | {lease, error, retry}]. Refused in a transaction block (25001).';
+
+create or replace function orch.complete_many(worker text, results jsonb)
+returns table (
+    lease text,
+    status text
+)
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_complete_many';
+revoke execute on function orch.complete_many(text, jsonb) from public;
+grant execute on function orch.complete_many(text, jsonb) to orch_worker;
+comment on function orch.complete_many(text, jsonb) is
+    'Settles results as exchange does and leases nothing; a row for each refused one: conflict, not_yours, lost, cancelled or too_large.';
+
+create or replace function orch.heartbeat(worker text, details jsonb default null)
+returns table (
+    lease text,
+    status text
+)
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_heartbeat';
+revoke execute on function orch.heartbeat(text, jsonb) from public;
+grant execute on function orch.heartbeat(text, jsonb) to orch_worker;
+comment on function orch.heartbeat(text, jsonb) is
+    'Extends every lease of a worker without writing to disk, and answers for each: ok, lost, or cancel.';
+
+create or replace function orch.complete(lease text, output jsonb default null)
+returns void
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_complete';
+revoke execute on function orch.complete(text, jsonb) from public;
+grant execute on function orch.complete(text, jsonb) to orch_worker;
+comment on function orch.complete(text, jsonb) is
+    'Settles one task as succeeded, in the caller''s transaction if it has one, so that the task''s own writes commit with it; raises where the lease is lost (OR010), settled otherwise (OR011), not a lease (OR012), too large (OR013) or cancelled (OR020).';
+
+create or replace function orch.fail(lease text, error jsonb, retry boolean default null)
+returns void
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_fail';
+revoke execute on function orch.fail(text, jsonb, boolean) from public;
+grant execute on function orch.fail(text, jsonb, boolean) to orch_worker;
+comment on function orch.fail(text, jsonb, boolean) is
+    'Ends one attempt as failed, with error {class, code, message, detail, exit_code, traceback}; retry says whether to try again, null leaves it to the task''s policy. Raises as complete does.';
+
+create or replace function orch.release(leases text[])
+returns table (
+    lease text,
+    status text
+)
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_release';
+revoke execute on function orch.release(text[]) from public;
+grant execute on function orch.release(text[]) to orch_worker;
+comment on function orch.release(text[]) is
+    'Gives tasks back, ready at once, without using up an attempt; a row for each lease that was not the caller''s to give back.';
+
+create or replace function orch.worker_stop(worker text)
+returns int
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_worker_stop';
+revoke execute on function orch.worker_stop(text) from public;
+grant execute on function orch.worker_stop(text) to orch_worker;
+comment on function orch.worker_stop(text) is
+    'Says that a worker is gone, gives back what it still holds as release does, and returns how many that were.';
+
+create or replace function orch.log(lease text, lines jsonb)
+returns int
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_log';
+revoke execute on function orch.log(text, jsonb) from public;
+grant execute on function orch.log(text, jsonb) to orch_worker;
+comment on function orch.log(text, jsonb) is
+    'Stores lines [{stream, line, at}] of a running attempt, and returns how many; a lost lease is refused (OR010).';

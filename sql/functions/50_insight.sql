@@ -1,0 +1,46 @@
+-- See: why a run is where it is, and the feed of events.
+
+create or replace function orch.why(run uuid, task text default null)
+returns table (
+    task_id text,
+    state text,
+    reason text,
+    detail text,
+    hint text
+)
+language c stable parallel unsafe
+as 'MODULE_PATHNAME', 'orch_why';
+revoke execute on function orch.why(uuid, text) from public;
+grant execute on function orch.why(uuid, text) to orch_viewer;
+comment on function orch.why(uuid, text) is
+    'What a run waits for, or why it ended as it did: a row for the run, task_id null, and one for each task that matters, or for the task asked for.';
+
+create or replace function orch.events_after(
+    after_pos bigint,
+    max_rows int default 1000,
+    run uuid default null
+)
+returns table (
+    pos bigint,
+    run_id uuid,
+    task_id text,
+    no int,
+    kind text,
+    at timestamptz,
+    actor text,
+    data jsonb
+)
+language c stable parallel unsafe
+as 'MODULE_PATHNAME', 'orch_events_after';
+revoke execute on function orch.events_after(bigint, int, uuid) from public;
+grant execute on function orch.events_after(bigint, int, uuid) to orch_viewer;
+comment on function orch.events_after(bigint, int, uuid) is
+    'The next events of the feed in the order of pos, of all runs or of one; no event can appear later below a pos that was returned.';
+
+create or replace procedure orch.await_events(after_pos bigint, timeout interval default '10 minutes')
+language c
+as 'MODULE_PATHNAME', 'orch_await_events';
+revoke execute on procedure orch.await_events(bigint, interval) from public;
+grant execute on procedure orch.await_events(bigint, interval) to orch_viewer;
+comment on procedure orch.await_events(bigint, interval) is
+    'Sleeps, without a snapshot, until events_after may have more, the client sends more, or the timeout has passed; refused in a transaction block (25001).';

@@ -1,0 +1,79 @@
+-- What runs. Four parents, range-partitioned by run id (a UUID v7, so by time), with no key and no index on any of them: a key on a partitioned
+-- parent that belongs to an extension breaks pg_restore. The leaves are made by _orch.make_partitions, ahead of time, with their keys, before ATTACH.
+
+create table _orch.run (
+    run_id uuid not null,
+    parent_run_id uuid,
+    created_at timestamptz not null,
+    started_at timestamptz,
+    finished_at timestamptz,
+    run_at timestamptz,
+    deadline_at timestamptz,
+    timeout_us bigint,
+    version_id int not null,
+    no int not null,
+    parent_task_no int,
+    priority smallint not null default 0,
+    state "char" not null,
+    outcome "char",
+    tenant text not null default 'default',
+    source text not null,
+    idempotency_key text,
+    tags jsonb,
+    traceparent text,
+    constraint run_state check (state in ('q', 'd', 'r', 'p', 'c', 'S', 'F', 'T', 'C'))
+) partition by range (run_id);
+comment on table _orch.run is 'One row a run. no counts its own events; outcome is how it will end once its finally tasks are over; timeout_us is the timeout that the trigger asked for, until the run starts and has a deadline. Letters of states: extension/core/states.hpp.';
+
+create table _orch.task (
+    run_id uuid not null,
+    token bigint,
+    ready_at timestamptz,
+    started_at timestamptz,
+    finished_at timestamptz,
+    due_at timestamptz,
+    task_no int not null,
+    version_id int not null,
+    route_id int,
+    worker_id int,
+    no int not null default 0,
+    output_no int,
+    attempt smallint not null default 0,
+    attempts_before smallint not null default 0,
+    priority smallint not null default 0,
+    state "char" not null,
+    flags "char" not null default '0',
+    item jsonb,
+    input jsonb,
+    constraint task_state check (state in ('p', 'y', 'r', 'd', 'w', 'S', 'F', 'T', 'K', 'U', 'C'))
+) partition by range (run_id);
+comment on table _orch.task is 'One row for everything that runs: planned tasks now; map items, remote steps and child runs take the next task_no. no counts its events, output_no names the one that brought the output or the last error. due_at: when a scheduled or waiting task goes on. attempts_before: attempts that do not count, those before a reopen and the released ones. input: replaces the definition''s since a redrive.';
+
+create table _orch.event (
+    run_id uuid not null,
+    at timestamptz not null,
+    pos bigint not null,
+    task_no int not null,
+    no int not null,
+    kind smallint not null,
+    attempt smallint,
+    actor text,
+    payload jsonb
+) partition by range (run_id);
+comment on table _orch.event is 'The append-only history: (run_id, task_no, no) is causal order, task_no -1 is the run itself; pos is the order of the feed. payload: the input of run_triggered, the output of a success, the error of a failure, else an object of details.';
+
+create table _orch.log (
+    run_id uuid not null,
+    at timestamptz not null,
+    task_no int not null,
+    attempt smallint not null,
+    line_no int not null,
+    stream text not null,
+    line text not null
+) partition by range (run_id);
+comment on table _orch.log is 'Log lines of attempts: stdout, stderr, notices of SQL tasks, lines sent by workers.';
+
+select pg_catalog.pg_extension_config_dump('_orch.run', '');
+select pg_catalog.pg_extension_config_dump('_orch.task', '');
+select pg_catalog.pg_extension_config_dump('_orch.event', '');
+select pg_catalog.pg_extension_config_dump('_orch.log', '');

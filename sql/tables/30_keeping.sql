@@ -1,0 +1,53 @@
+-- Plain tables beside the runs: idempotency keys, dead letters, workers, and which cluster this database belongs to.
+
+create table _orch.idempotency (
+    workflow_id int not null references _orch.workflow,
+    key text not null,
+    run_id uuid not null,
+    primary key (workflow_id, key)
+);
+comment on table _orch.idempotency is 'Which run an idempotency key stands for. Plain, since a key cannot be unique across partitions by run id.';
+
+create table _orch.dead_letter (
+    id bigint generated always as identity primary key,
+    run_id uuid not null,
+    task_no int not null,
+    attempt smallint not null,
+    state "char" not null,
+    error jsonb,
+    fingerprint text not null,
+    created_at timestamptz not null,
+    resolution text,
+    resolved_at timestamptz,
+    resolved_by name,
+    constraint dead_letter_resolution check (resolution in ('redriven', 'discarded'))
+);
+comment on table _orch.dead_letter is 'A row for each task that ended failed or timed_out by itself; resolution is null while it is open.';
+create index dead_letter_by_run on _orch.dead_letter (run_id, task_no);
+
+create table _orch.worker (
+    worker_id int generated always as identity primary key,
+    worker text not null unique,
+    queues text[] not null,
+    handlers text[],
+    version text,
+    metadata jsonb,
+    started_at timestamptz not null,
+    stopped_at timestamptz
+);
+comment on table _orch.worker is 'Who has ever asked for work here. A worker is known by its id, never by its session.';
+
+create table _orch.installation (
+    singleton boolean primary key default true check (singleton),
+    system_identifier bigint not null,
+    database_oid oid not null,
+    adopted_at timestamptz not null
+);
+comment on table _orch.installation is 'The cluster and database that these rows belong to: a copy of them elsewhere must not fire by itself.';
+
+select pg_catalog.pg_extension_config_dump('_orch.idempotency', '');
+select pg_catalog.pg_extension_config_dump('_orch.dead_letter', '');
+select pg_catalog.pg_extension_config_dump('_orch.dead_letter_id_seq', '');
+select pg_catalog.pg_extension_config_dump('_orch.worker', '');
+select pg_catalog.pg_extension_config_dump('_orch.worker_worker_id_seq', '');
+select pg_catalog.pg_extension_config_dump('_orch.installation', '');

@@ -1,0 +1,63 @@
+# What strikes in test/fault/storm, each by its name. Sourced.
+# shellcheck shell=bash
+
+faults=(worker_kill worker_kill worker_stop worker_stop worker_drain session_end session_end sessions_end session_cancel session_kill
+    runner_end runner_kill runner_cancel steward_end steward_kill launcher_end launcher_kill restart_fast restart_immediate)
+
+# Answers again: after a crash, and before anything that asks the server for a victim.
+server_answers()
+{
+    local n
+    for ((n = 0; n < 300; n++)); do ! sql 'select 1' > /dev/null 2>&1 || return 0; sleep 0.1; done
+    fail 'the server does not come back'
+}
+
+storm_worker()
+{
+    worker_number=$((worker_number + 1))
+    orch worker --name "w$worker_number" --concurrency 3 --lease-time '2 seconds' --drain 2s > "$scratch/w$worker_number.log" 2>&1 < /dev/null &
+    workers[w$worker_number]=$!
+}
+
+# Waited for, or the shell tells of its end.
+kill_worker() { { kill -KILL "${workers[$1]}" && wait "${workers[$1]}"; } 2> /dev/null || true; unset "workers[$1]"; }
+
+# In the shell itself, since a subshell's RANDOM would not go on in ours.
+any_worker()
+{
+    local names
+    mapfile -t names < <(printf '%s\n' "${!workers[@]}" | sort)
+    struck=${names[RANDOM % ${#names[@]}]}
+}
+
+# signal_one SIGNAL TYPE, ask_one FUNCTION TYPE [COUNT]: processes of the server by their type, ours and the caller's left out.
+victims() { sql "select pid from pg_stat_activity where backend_type ~ '$1' and datname is not distinct from case when '$1' ~ 'launcher' then null else current_database() end
+    and pid <> pg_backend_pid() order by random() limit ${2:-1}" 2> /dev/null || true; }
+signal_one() { local pid; pid=$(victims "$2"); [ -z "$pid" ] || server-ctl kill "$1" "$pid" 2> /dev/null || true; }
+ask_one() { local pid; for pid in $(victims "$2" "${3:-1}"); do sql "select $1($pid)" > /dev/null 2>&1 || true; done; }
+
+strike()
+{
+    local struck
+    case $1 in
+        worker_kill) any_worker; kill_worker "$struck"; storm_worker ;;
+        worker_drain) any_worker; kill -TERM "${workers[$struck]}"; unset "workers[$struck]"; storm_worker ;;
+        worker_stop)
+            any_worker
+            kill -STOP "${workers[$struck]}"
+            # It may be killed meanwhile, and its number may be anybody's then.
+            (pid=${workers[$struck]}; sleep "$((2 + RANDOM % 3)).5"; ! tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null | grep -q "$struck " || kill -CONT "$pid") 2> /dev/null & ;;
+        session_end) ask_one pg_terminate_backend '^client' ;;
+        sessions_end) ask_one pg_terminate_backend '^client' 10 ;;
+        session_cancel) ask_one pg_cancel_backend '^client' ;;
+        session_kill) signal_one KILL '^client' ;;
+        runner_end) ask_one pg_terminate_backend 'sql runner' ;;
+        runner_kill) signal_one KILL 'sql runner' ;;
+        runner_cancel) ask_one pg_cancel_backend 'sql runner' ;;
+        steward_end) ask_one pg_terminate_backend steward ;;
+        steward_kill) signal_one KILL steward ;;
+        launcher_end) signal_one TERM 'orch launcher' ;;
+        launcher_kill) signal_one KILL 'orch launcher' ;;
+        restart_*) server-ctl restart -m "${1#*_}" || { ps -o pid,stat,wchan,etime,args -u postgres; fail 'the server does not restart'; } ;;
+    esac
+}

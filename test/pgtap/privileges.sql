@@ -1,0 +1,204 @@
+-- Who may do what: the matrix of the four roles, a closed private schema, pinned functions, nothing for the public.
+begin;
+set local client_min_messages = warning;
+create extension if not exists pgtap;
+select no_plan();
+
+create temp view ours as
+select p.oid::regprocedure::text as signature, p.*
+from pg_proc as p
+where p.pronamespace in ('orch'::regnamespace, '_orch'::regnamespace);
+
+create temp view relations as
+select c.*
+from pg_class as c
+where c.relnamespace in ('orch'::regnamespace, '_orch'::regnamespace)
+    and c.relkind in ('r', 'p', 'v', 'S');
+
+-- Roles -------------------------------------------------------------------------
+
+select is_empty(
+    $$ select rolname from pg_roles
+       where rolname in ('orch_engine', 'orch_admin', 'orch_operator', 'orch_worker', 'orch_viewer')
+           and (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication) $$,
+    'no role of ours logs in or has an attribute of power'
+);
+select is_empty(
+    $$ select m.member::regrole from pg_auth_members m where m.roleid = 'orch_engine'::regrole $$,
+    'nobody is a member of the engine''s role'
+);
+select is_empty(
+    $$ select m.roleid::regrole from pg_auth_members m where m.member = 'orch_engine'::regrole $$,
+    'the engine''s role is a member of nothing'
+);
+select ok(pg_has_role('orch_admin', 'orch_operator', 'usage'), 'an admin is an operator');
+select ok(pg_has_role('orch_admin', 'orch_worker', 'usage'), 'an admin is a worker');
+select ok(pg_has_role('orch_operator', 'orch_viewer', 'usage'), 'an operator is a viewer');
+select ok(not pg_has_role('orch_worker', 'orch_viewer', 'member'), 'a worker is no viewer: it sees no payload but that of its own tasks');
+select ok(not pg_has_role('orch_viewer', 'orch_operator', 'member'), 'a viewer is no operator');
+
+-- Ownership ---------------------------------------------------------------------
+
+select is_empty($$ select oid::regclass from relations where relowner <> 'orch_engine'::regrole $$, 'every relation belongs to the engine''s role');
+select is_empty($$ select signature from ours where proowner <> 'orch_engine'::regrole $$, 'every function belongs to the engine''s role');
+select schema_owner_is('orch', 'orch_engine', 'the public schema belongs to the engine''s role');
+select schema_owner_is('_orch', 'orch_engine', 'the private schema belongs to the engine''s role');
+
+-- The private schema and the public ---------------------------------------------------
+
+select is_empty(
+    $$ select r.rolname from pg_roles r
+       where not r.rolsuper and r.rolname not in ('orch_engine', 'pg_read_all_data', 'pg_write_all_data')
+           and (has_schema_privilege(r.rolname, '_orch', 'usage') or has_schema_privilege(r.rolname, '_orch', 'create')) $$,
+    'the private schema is closed to all'
+);
+select is_empty(
+    $$ select c.oid::regclass, r.rolname from relations c, pg_roles r
+       where c.relnamespace = '_orch'::regnamespace
+           and c.relkind <> 'S'
+           and not r.rolsuper and r.rolname not in ('orch_engine', 'pg_read_all_data', 'pg_write_all_data')
+           and has_table_privilege(r.oid, c.oid, 'select, insert, update, delete, truncate, references, trigger') $$,
+    'nobody has a right on a private table'
+);
+select is_empty(
+    $$ select r.rolname from pg_roles r where not r.rolsuper and r.rolname <> 'orch_engine' and has_schema_privilege(r.rolname, 'orch', 'create') $$,
+    'nobody can create in the public schema'
+);
+select is_empty(
+    $$ select signature from ours where proacl is null
+       union all
+       select o.signature from ours o, aclexplode(o.proacl) a where a.grantee = 0 $$,
+    'no function can be executed by the public'
+);
+select is_empty(
+    $$ select c.oid::regclass from relations c, aclexplode(c.relacl) a where a.grantee = 0 $$,
+    'no relation can be read by the public'
+);
+
+select is_empty(
+    $$ select o.signature from ours o left join pg_init_privs i on i.objoid = o.oid and i.classoid = 'pg_proc'::regclass where i.initprivs is distinct from o.proacl
+       union all
+       select c.oid::regclass::text from relations c left join pg_init_privs i on i.objoid = c.oid and i.classoid = 'pg_class'::regclass and i.objsubid = 0
+       where not c.relispartition and i.initprivs is distinct from c.relacl
+       union all
+       select n.nspname from pg_namespace n left join pg_init_privs i on i.objoid = n.oid and i.classoid = 'pg_namespace'::regclass
+       where n.nspname in ('orch', '_orch') and i.initprivs is distinct from n.nspacl $$,
+    'the grants are those that the extension came with, so pg_dump writes out none of them'
+);
+
+-- Pinned ------------------------------------------------------------------------------
+
+select is_empty(
+    $$ select signature from ours
+       where prolang <> (select oid from pg_language where lanname = 'c')
+           and not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false) $$,
+    'every function that is not C has its search_path pinned'
+);
+select is_empty(
+    $$ select signature from ours
+       where prolang = (select oid from pg_language where lanname = 'c')
+           and (prosecdef or proconfig is not null) $$,
+    'no C entry is a definer or carries a setting: it reads its true caller, and could not sleep otherwise'
+);
+select results_eq(
+    $$ select signature from ours where prosecdef order by 1 $$,
+    $$ values ('_orch.make_partitions(date,integer)') $$,
+    'the only definer function is the steward''s, and it is not public'
+);
+select is_empty(
+    $$ select signature from ours where prolang = (select oid from pg_language where lanname = 'c') and proparallel <> 'u' $$,
+    'no C entry runs in a parallel worker'
+);
+
+-- The matrix --------------------------------------------------------------------------
+
+create temp table matrix (role text, name text);
+insert into matrix values
+    ('orch_admin', 'register'), ('orch_admin', 'adopt'),
+    ('orch_operator', 'trigger'), ('orch_operator', 'trigger_run'), ('orch_operator', 'trigger_many'), ('orch_operator', 'trigger_query'),
+    ('orch_operator', 'cancel'), ('orch_operator', 'retry'), ('orch_operator', 'redrive'), ('orch_operator', 'discard'),
+    ('orch_worker', 'worker_start'), ('orch_worker', 'worker_stop'), ('orch_worker', 'await_work'), ('orch_worker', 'lease'),
+    ('orch_worker', 'exchange'), ('orch_worker', 'complete_many'), ('orch_worker', 'heartbeat'), ('orch_worker', 'complete'),
+    ('orch_worker', 'fail'), ('orch_worker', 'release'), ('orch_worker', 'log'),
+    ('orch_viewer', 'validate'), ('orch_viewer', 'plan'), ('orch_viewer', 'graph'), ('orch_viewer', 'why'), ('orch_viewer', 'result'),
+    ('orch_viewer', 'results'), ('orch_viewer', 'events_after'), ('orch_viewer', 'await_run'), ('orch_viewer', 'await_events');
+
+select set_eq(
+    $$ select distinct proname::text from ours where pronamespace = 'orch'::regnamespace $$,
+    $$ select name from matrix $$,
+    'every public function stands in the matrix of this test'
+);
+select results_eq(
+    $$ select r.role, o.signature
+       from (values ('orch_admin'), ('orch_operator'), ('orch_worker'), ('orch_viewer')) r (role), ours o
+       where o.pronamespace = 'orch'::regnamespace and has_function_privilege(r.role, o.oid, 'execute')
+       order by 1, 2 $$,
+    $$ select r.role, o.signature
+       from (values ('orch_admin'), ('orch_operator'), ('orch_worker'), ('orch_viewer')) r (role), ours o
+       join matrix m on m.name = o.proname
+       where o.pronamespace = 'orch'::regnamespace and pg_has_role(r.role, m.role, 'usage')
+       order by 1, 2 $$,
+    'each role may execute what the matrix gives it and its members, and nothing else'
+);
+select set_eq(
+    $$ select a.grantee::regrole::text, a.privilege_type from relations c, aclexplode(c.relacl) a
+       where c.relnamespace = 'orch'::regnamespace and c.relkind = 'v' and a.grantee <> 'orch_engine'::regrole $$,
+    $$ values ('orch_viewer', 'SELECT') $$,
+    'the views are granted to the viewer alone, and to be read only'
+);
+
+-- Tried, not only looked up -------------------------------------------------------------
+
+create function pg_temp.try(role text, statement text) returns text
+language plpgsql
+as $$
+begin
+    execute format('set local role %I', role);
+    execute statement;
+    reset role;
+    return 'allowed';
+exception
+    when insufficient_privilege then
+        return 'refused';
+    when others then
+        return 'allowed';
+end
+$$;
+
+select is(pg_temp.try('orch_worker', $$ select orch.register('{}') $$), 'refused', 'a worker cannot define');
+select is(pg_temp.try('orch_worker', $$ select orch.trigger('x') $$), 'refused', 'a worker cannot trigger');
+select is(pg_temp.try('orch_worker', $$ table orch.runs $$), 'refused', 'a worker cannot read the runs');
+select is(pg_temp.try('orch_viewer', $$ select orch.trigger('x') $$), 'refused', 'a viewer cannot trigger');
+select is(pg_temp.try('orch_viewer', $$ select orch.cancel(gen_random_uuid()) $$), 'refused', 'a viewer cannot cancel');
+select is(pg_temp.try('orch_viewer', $$ select orch.lease('x') $$), 'refused', 'a viewer cannot lease');
+select is(pg_temp.try('orch_operator', $$ select orch.register('{}') $$), 'refused', 'an operator cannot define');
+select is(pg_temp.try('orch_operator', $$ select orch.lease('x') $$), 'refused', 'an operator cannot lease');
+select is(pg_temp.try('orch_admin', $$ select orch.register('{}') $$), 'allowed', 'an admin gets as far as the definition');
+select is(pg_temp.try('orch_admin', $$ select count(*) from _orch.run $$), 'refused', 'not even an admin reads a private table');
+select is(pg_temp.try('orch_admin', $$ select _orch.advance_clock('1 s') $$), 'refused', 'not even an admin moves the clock');
+select is(pg_temp.try('orch_admin', $$ select _orch.make_partitions(current_date, 1) $$), 'refused', 'not even an admin makes partitions');
+
+create function pg_temp.read_all(role text) returns setof text
+language plpgsql
+as $$
+declare
+    v_view regclass;
+begin
+    for v_view in select c.oid from relations as c where c.relkind = 'v' loop
+        begin
+            execute format('set local role %I', role);
+            execute format('select * from %s limit 1', v_view);
+            reset role;
+        exception
+            when insufficient_privilege then
+                return next v_view || ': ' || sqlerrm;
+        end;
+    end loop;
+end
+$$;
+grant select on relations to public;
+select is_empty($$ select pg_temp.read_all('orch_viewer') $$, 'a viewer can read every view, with all that the views call');
+select is_empty($$ select pg_temp.read_all('orch_admin') $$, 'an admin can read every view');
+
+select * from finish();
+rollback;

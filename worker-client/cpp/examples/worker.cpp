@@ -1,0 +1,14 @@
+#include <orch/worker.hpp>
+
+int main()
+{
+    orch::worker worker({.database = "", .queues = {"images"}, .concurrency = 4});
+    worker.handler("resize", [](orch::task_context &task, orch::json input) -> orch::json {
+        if (!input.contains("width")) throw orch::task_error("validation", "no_width", "the input has no width");
+        const int width = input["width"];
+        task.log("resizing to " + std::to_string(width));
+        for (int row = 0; row < width && !task.stop.stop_requested(); ++row) {}  // a cancel or a timeout ends the work early
+        return {{"width", width}, {"attempt", task.attempt}};
+    });
+    worker.run();  // until stop(), which a signal handler may call
+}

@@ -1,0 +1,111 @@
+#pragma once
+
+#include "executors.hpp"
+#include "orch/connection.hpp"
+#include "task_pool.hpp"
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <random>
+#include <string>
+
+// One thread and one connection do all the talking. Each turn sends what is due, sleeps in poll(2) until the socket, a finished task or a time calls,
+// and takes in the answers. Statements go out in libpq's pipeline mode, so a result does not wait for an earlier answer; in particular not for
+// await_work, which ends as soon as more bytes come in behind it. For that reason nothing is ever sent behind it in advance: libpq before 17 flushes at
+// each Sync, and a lease sent along would wake what it should wait for. One connection is enough for heartbeats too: no statement but
+// await_work takes long.
+//
+// Bytes end await_work only if they come in while it sleeps: those that the server reads together with it do not. So it is not sent right after a
+// lease, since many a task ends at once, and whatever goes out behind it is followed by nudges until it has ended.
+//
+//   hungry    ask for tasks at the next turn: at the start, after await_work, and as long as every slot that was offered got one
+//   asking    an exchange, complete_many or lease is in flight; results that end meanwhile go together in the next one
+//   awaiting  await_work is in flight
+
+namespace orch {
+
+struct worker::loop : std::enable_shared_from_this<worker::loop> {
+    using clock = std::chrono::steady_clock;
+    using time = clock::time_point;
+    using finished = task_pool::finished;
+
+    explicit loop(worker_options given);
+    ~loop();
+    loop(const loop &) = delete;
+    loop &operator=(const loop &) = delete;
+
+    void run();
+    void stop() noexcept;
+
+    worker_options options;
+    std::map<std::string, handler_function, std::less<>> handlers;
+
+private:
+    enum class call { settle, lease, await, heartbeat, log, release, stop };
+    struct statement {
+        call kind;
+        int asked = 0;                    // tasks that a lease or an exchange may bring
+        std::vector<finished> results{};  // what a settle carries: back to the queue if the connection breaks
+        std::string lease{};              // whose lines a log carries
+        time at{};                        // when it was sent
+    };
+
+    // worker_loop.cpp: the life of the worker
+    void connect(bool first);
+    void lose_connection(const error &why);
+    void sleep();
+    void begin_drain(time now);
+    void finish();
+    [[nodiscard]] time after_backoff();
+    [[nodiscard]] bool over(time now);
+    void expire_deadlines(time now);
+    void collect_finished();
+    void wake_at(time when) { next_ = std::min(next_, when); }
+    void say(log_level level, const std::string &text) const;
+    outcome execute(task &work);
+
+    // worker_calls.cpp: what is sent and what comes back
+    void send_due(time now);
+    void send(statement sent, const std::string &sql, const parameters &values);
+    void ask(int free);
+    void settle(int free);
+    void send_lines();
+    void send_heartbeat();
+    void release(const std::vector<std::string> &leases);
+    void receive();
+    void answered(const statement &sent, const connection::answer &answer);
+    void refused(statement sent, const error &why);
+    void take_tasks(const statement &sent, const rows &answer);
+    void refuse_result(const statement &sent, const rows &answer, int row);
+    void take_heartbeat(const statement &sent, const rows &answer);
+    void stop_task(task &work, task::reason why);
+    [[nodiscard]] int free_slots() const { return options.concurrency - busy_; }
+
+    process_guard guard_;
+    task_pool pool_;
+    std::optional<connection> connection_;
+    std::deque<statement> in_flight_;
+    std::map<std::string, std::shared_ptr<task>, std::less<>> tasks_;  // leased, and not known to be settled
+    std::deque<finished> finished_;                                    // to be settled
+    int busy_ = 0;                                                     // handed to the pool and not back
+
+    bool hungry_ = true, asking_ = false, awaiting_ = false;
+    bool one_by_one_ = false;  // a batch was refused as a whole: find the result that did it
+    bool can_await_ = true;
+    bool woken_by_us_ = false;   // bytes of ours went out behind the await_work in flight
+    int fruitless_ = 0;          // times in a row that await_work ended at once and yet brought nothing
+    bool check_leases_ = false;  // a new connection: compare the engine's list of our leases with ours
+    bool new_process_ = true;    // what the engine lists at first was lost by a crash of our predecessor
+    std::atomic<int> stops_{0};
+    bool draining_ = false;
+
+    std::chrono::milliseconds heartbeat_interval_{5000};
+    size_t max_result_ = size_t{1} << 20;
+    std::chrono::milliseconds backoff_{100}, poll_delay_{100}, nudge_delay_{1};
+    time next_, reconnect_at_, heartbeat_at_, lines_at_, poll_at_, await_at_, nudge_at_, drain_end_, last_work_;
+    std::mt19937 dice_{std::random_device{}()};
+    std::shared_ptr<loop> kept_alive_;  // by a handler that does not end
+};
+
+}  // namespace orch

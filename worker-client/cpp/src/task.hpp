@@ -1,0 +1,63 @@
+#pragma once
+
+#include "orch/connection.hpp"
+#include "orch/worker.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace orch {
+
+/// A leased task and all that this worker knows of it. The loop and the task's thread share it.
+class task : public task_context {
+public:
+    task();
+    task(const rows &leased, int row);
+
+    void log(std::string_view line, std::string_view stream) override;
+    void progress(const json &details) override;
+
+    /// Lines written since the last call, as the JSON that orch.log takes; empty where there are none.
+    [[nodiscard]] std::string take_lines();
+    /// The newest progress that was not taken yet; empty where there is none.
+    [[nodiscard]] std::string take_progress();
+
+    /// Why it was told to stop.
+    enum class reason { none, cancelled, timed_out, lost, draining };
+    void interrupt(reason why);
+    [[nodiscard]] reason interrupted() const noexcept { return why_.load(); }
+
+    std::string lease;
+    std::string executor;
+    std::string handler;
+    std::string spec;   // JSON text
+    std::string input;  // JSON text
+    std::chrono::steady_clock::time_point leased_at;
+    int absences = 0;  // heartbeats in a row whose answer did not name it
+
+private:
+    std::stop_source stop_source_;
+    std::atomic<reason> why_{reason::none};
+    std::mutex lock_;
+    std::string lines_;
+    std::string progress_;
+    int line_count_ = 0;
+    size_t line_bytes_ = 0;
+};
+
+/// How an attempt ended, ready to be sent: the fields of one element of orch.exchange's results, without its lease.
+struct outcome {
+    std::string fields;
+    [[nodiscard]] static outcome success(const json &output);
+    [[nodiscard]] static outcome failure(const json &error);
+};
+
+/// JSON text with U+FFFD for each NUL escape, which jsonb refuses.
+[[nodiscard]] std::string without_nul_escapes(std::string json_text);
+
+/// {class, code, message} and what else is not empty, as clean and bounded text.
+[[nodiscard]] json error_json(std::string_view error_class, std::string_view code, std::string_view message, std::string_view detail = {});
+
+}  // namespace orch

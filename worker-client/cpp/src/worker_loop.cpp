@@ -1,0 +1,249 @@
+#include "loop.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace orch {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string made_up_id(std::mt19937 &dice)
+{
+    char host[256] = "host";
+    (void)::gethostname(host, sizeof host - 1);
+    char tail[32];
+    snprintf(tail, sizeof tail, ":%d:%06x", static_cast<int>(::getpid()), static_cast<unsigned>(dice() & 0xFFFFFF));
+    return std::string(host) + tail;
+}
+
+/// A PostgreSQL array literal.
+std::string array_of(const std::vector<std::string> &items)
+{
+    std::string text = "{";
+    for (const auto &item : items) {
+        text += text.size() > 1 ? ",\"" : "\"";
+        for (const char c : item) {
+            if (c == '"' || c == '\\') text += '\\';
+            text += c;
+        }
+        text += '"';
+    }
+    return text + "}";
+}
+
+}  // namespace
+
+worker::loop::loop(worker_options given) : options(std::move(given)), pool_([this](task &work) { return execute(work); })
+{
+    options.concurrency = std::max(options.concurrency, 1);
+    if (options.id.empty()) options.id = made_up_id(dice_);
+}
+
+worker::loop::~loop()
+{
+    // Only after an exception out of run is there anything left: end it, since the pool's threads are joined.
+    for (const auto &[lease, work] : tasks_) work->interrupt(task::reason::draining);
+    guard_.kill_all();
+}
+
+void worker::loop::say(log_level level, const std::string &text) const
+{
+    if (options.log) options.log(level, text);
+}
+
+outcome worker::loop::execute(task &work)
+{
+    if (work.executor == "command" && options.commands) return run_command(work, guard_, options.grace, max_result_);
+    const auto found = handlers.find(work.handler);
+    if (work.executor != "handler" || found == handlers.end())
+        return outcome::failure(error_json("infrastructure", "not_served", "this worker does not serve " + work.executor + " " + work.handler));
+    return run_handler(work, found->second);
+}
+
+void worker::loop::stop() noexcept
+{
+    ++stops_;
+    pool_.wake();
+}
+
+void worker::loop::run()
+{
+    connect(true);
+    for (;;) {
+        const auto now = clock::now();
+        next_ = now + 1h;
+        if (stops_ > 0 && !draining_) begin_drain(now);
+        collect_finished();
+        if (over(now)) break;
+        expire_deadlines(now);
+        try {
+            if (!connection_ && now >= reconnect_at_) connect(false);
+            if (connection_) send_due(now);
+            else wake_at(reconnect_at_);
+            sleep();
+            if (connection_) receive();
+        } catch (const error &broken) {
+            if (!broken.poisons_connection) throw;
+            lose_connection(broken);
+        }
+    }
+    finish();
+}
+
+worker::loop::time worker::loop::after_backoff()
+{
+    const auto delay = backoff_ / 2 + std::chrono::milliseconds(dice_() % static_cast<unsigned>(backoff_.count()));
+    backoff_ = std::min(backoff_ * 2, std::chrono::milliseconds(5000));
+    return clock::now() + delay;
+}
+
+void worker::loop::connect(bool first)
+{
+    const auto give_up = clock::now() + options.start_timeout;
+    for (;;) {
+        try {
+            connection_.emplace(options.database);
+            // This connection waits for hours on purpose. Two statements, since a pooler may refuse the one that its server does not know.
+            connection_->query("set statement_timeout = 0");
+            connection_->query("set idle_session_timeout = 0");
+            // Three heartbeats must fit into a lease.
+            const auto settings = connection_->query(
+                "select 1000 * least(extract(epoch from coalesce(nullif(current_setting('orch.heartbeat_interval', true), ''), '5s')::interval), "
+                "extract(epoch from coalesce($1, nullif(current_setting('orch.default_lease_time', true), ''), '30s')::interval) / 3)::float8 as beat, "
+                "pg_size_bytes(coalesce(nullif(current_setting('orch.max_result_bytes', true), ''), '1MB')) as result",
+                {options.lease_time.empty() ? std::nullopt : std::optional(options.lease_time)});
+            heartbeat_interval_ = std::chrono::milliseconds(static_cast<int64_t>(std::max(100.0, std::stod(settings.text(0, "beat")))));
+            max_result_ = std::stoul(settings.text(0, "result"));
+            std::vector<std::string> served;
+            if (options.commands) served.emplace_back(":command");
+            for (const auto &[name, function] : handlers) served.push_back(name);
+            connection_->query("select orch.worker_start($1, $2, $3, $4, $5::jsonb)",
+                               {options.id, array_of(options.queues), array_of(served), ORCH_VERSION, options.metadata.dump()});
+            connection_->enter_pipeline();
+            break;
+        } catch (const error &refused) {
+            connection_.reset();
+            if (first && (!refused.retryable() || clock::now() >= give_up || stops_ > 0)) throw;
+            say(log_level::warning, "not connected: " + std::string(refused.what()) + ": " + refused.detail + "; trying again");
+            if (!first) {
+                reconnect_at_ = after_backoff();
+                return;
+            }
+            std::this_thread::sleep_for(500ms);
+        }
+    }
+    say(log_level::info, (first ? "worker " : "connected again: worker ") + options.id + " serves " + std::to_string(options.concurrency) + " tasks at once");
+    hungry_ = can_await_ = true;
+    asking_ = awaiting_ = woken_by_us_ = false;
+    check_leases_ = true;
+    const auto now = clock::now();
+    last_work_ = lines_at_ = poll_at_ = heartbeat_at_ = now;
+}
+
+void worker::loop::lose_connection(const error &why)
+{
+    say(log_level::warning, std::string(why.what()) + ": " + why.detail + "; " + std::to_string(tasks_.size()) + " tasks go on, connecting again");
+    // Nobody knows whether these were committed. The engine knows a settle that it has seen, so they are all sent again.
+    for (auto sent = in_flight_.rbegin(); sent != in_flight_.rend(); ++sent)
+        for (auto result = sent->results.rbegin(); result != sent->results.rend(); ++result) finished_.push_front(std::move(*result));
+    in_flight_.clear();
+    connection_.reset();
+    reconnect_at_ = after_backoff();
+}
+
+void worker::loop::sleep()
+{
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_ - clock::now()).count();
+    pollfd watched[] = {{pool_.event(), POLLIN, 0}, {connection_ ? connection_->socket() : -1, POLLIN, 0}};
+    if (connection_ && connection_->wants_write()) watched[1].events |= POLLOUT;
+    ::poll(watched, 2, static_cast<int>(std::clamp<long>(left, 0, 3'600'000)));
+    if (connection_ && (watched[1].revents & POLLOUT) != 0) connection_->flush();
+}
+
+void worker::loop::collect_finished()
+{
+    for (auto &ended : pool_.take_finished()) {
+        --busy_;
+        last_work_ = clock::now();
+        const auto why = ended.first->interrupted();
+        if (why == task::reason::lost) {
+            tasks_.erase(ended.first->lease);
+            continue;
+        }
+        // Ended because this worker ends: given back by finish(), as if it had never been leased. A success counts all the same.
+        if (why == task::reason::draining && ended.second.fields.starts_with("\"error\"")) continue;
+        finished_.push_back(std::move(ended));
+    }
+}
+
+void worker::loop::expire_deadlines(time now)
+{
+    for (const auto &[lease, work] : tasks_) {
+        if (!work->deadline || work->executor == "command") continue;  // a command's thread keeps its own time
+        if (now >= *work->deadline) work->interrupt(task::reason::timed_out);
+        else wake_at(*work->deadline);
+    }
+}
+
+void worker::loop::begin_drain(time now)
+{
+    draining_ = true;
+    drain_end_ = now + options.drain;
+    if (connection_) heartbeat_at_ = now;  // its bytes end an await_work that sleeps
+    say(log_level::info, "stopping: " + std::to_string(busy_) + " tasks may go on for " + std::to_string(options.drain.count() / 1000) + " s");
+}
+
+bool worker::loop::over(time now)
+{
+    if (options.until_idle && !draining_ && tasks_.empty() && connection_ && !asking_) {
+        if (now - last_work_ >= *options.until_idle) stop();
+        wake_at(last_work_ + *options.until_idle);
+    }
+    if (!draining_) return false;
+    if (busy_ == 0 && finished_.empty() && in_flight_.empty()) return true;
+    wake_at(drain_end_);
+    return now >= drain_end_ || stops_ > 1;
+}
+
+void worker::loop::finish()
+{
+    const auto pump_until = [&](time end, auto &&done) {
+        while (!done() && clock::now() < end) {
+            next_ = std::min(end, clock::now() + 100ms);
+            try {
+                sleep();
+                if (connection_) receive();
+            } catch (const error &broken) {
+                lose_connection(broken);
+            }
+            collect_finished();
+        }
+    };
+    for (const auto &[lease, work] : tasks_) work->interrupt(task::reason::draining);
+    const bool at_once = stops_ > 1;
+    if (at_once) guard_.kill_all();
+    // First nothing runs here any more, then it may run elsewhere.
+    pump_until(clock::now() + (at_once ? 1000ms : options.grace + 1000ms), [&] { return busy_ == 0; });
+    if (busy_ > 0) kept_alive_ = shared_from_this();
+    if (!connection_) return say(log_level::warning, "stopped without a connection: " + std::to_string(tasks_.size()) + " leases will expire");
+    try {
+        while (!finished_.empty()) settle(0);
+        std::vector<std::string> unfinished;
+        for (const auto &[lease, work] : tasks_)
+            if (std::ranges::none_of(
+                    in_flight_, [&](const auto &sent) { return std::ranges::any_of(sent.results, [&](const auto &result) { return result.first == work; }); }))
+                unfinished.push_back(lease);
+        if (!unfinished.empty()) release(unfinished);
+        send({.kind = call::stop}, "select orch.worker_stop($1)", {options.id});
+        pump_until(clock::now() + (at_once ? 1000ms : 5000ms), [&] { return in_flight_.empty() || !connection_; });
+        say(log_level::info, "stopped, " + std::to_string(unfinished.size()) + " tasks given back");
+    } catch (const error &broken) {
+        say(log_level::warning, "stopped without a goodbye: " + std::string(broken.what()));
+    }
+}
+
+}  // namespace orch
