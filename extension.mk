@@ -12,8 +12,7 @@ MODULES = $(BUILD)/orch
 DATA_built = $(BUILD)/orch--$(orch_version).sql
 DATA = $(wildcard sql/upgrade/orch--*.sql)
 
-sources := $(sort $(shell find extension -name '*.cpp' -not -path '*/CMakeLists*'))
-objects := $(sources:%.cpp=$(BUILD)/obj/%.o)
+objects := $(patsubst %.cpp,%.o,$(shell extension/units $(BUILD)/units))
 parts := $(wildcard sql/header.sql) $(sort $(wildcard sql/tables/*.sql)) $(sort $(wildcard sql/functions/*.sql)) $(sort $(wildcard sql/views/*.sql))
 
 # PGXS makes bitcode without PG_CXXFLAGS, so C++20 fails in it; and nothing here is inlined into queries.
@@ -21,7 +20,7 @@ override with_llvm = no
 
 PG_CXXFLAGS = -std=c++20 -O2 -g -fPIC -fno-strict-aliasing -fno-omit-frame-pointer -Wall -Wextra -Wclobbered -fvisibility=hidden
 # Server headers as system headers: they warn under -Wextra and use `register`, which C++17 took away.
-PG_CPPFLAGS = -Iextension -isystem $(shell $(PG_CONFIG) --includedir-server) -DORCH_VERSION='"$(orch_version)"'
+PG_CPPFLAGS = -I. -Iextension -isystem $(shell $(PG_CONFIG) --includedir-server) -DORCH_VERSION='"$(orch_version)"'
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -36,20 +35,18 @@ ifeq ($(werror),yes)
 override CXXFLAGS += -Werror
 endif
 
-$(BUILD)/obj/%.o: %.cpp
-	@mkdir -p $(@D)
-	@echo "c++ $<"
+$(BUILD)/units/%.o: $(BUILD)/units/%.cpp
+	@echo "c++ $*"
 	@$(CXX) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(objects:.o=.d)
 
-$(BUILD)/orch$(DLSUFFIX): $(objects) $(BUILD)/obj/list
+$(BUILD)/orch$(DLSUFFIX): $(objects) $(BUILD)/units/list
 	@echo "link $@"
 	@$(CXX) -shared -o $@ $(objects) $(LDFLAGS) -Wl,--no-undefined-version
 
 # Written anew only when it changes, so that a source that was added or removed relinks and nothing else does.
-$(BUILD)/obj/list: force
-	@mkdir -p $(@D)
+$(BUILD)/units/list: force
 	@echo '$(objects)' | cmp -s - $@ || echo '$(objects)' > $@
 
 # Installing never replaces: an object that somebody made in our way before us must stop CREATE EXTENSION, not join us.

@@ -15,7 +15,7 @@ constexpr int routes_at_once = 64;
 constexpr int64_t retry_ms = 5'000;
 constexpr int64_t short_life_us = 1'000'000;  // a runner that ended sooner could not do its work: the next one of its role waits
 
-struct Runner {
+struct Started {
     char role[129];
     BackgroundWorkerHandle *handle;
     int64_t started_at;
@@ -27,7 +27,7 @@ struct Pause {
 };
 
 struct Runners {
-    std::vector<Runner> running;
+    std::vector<Started> running;
     shared::RunnerWanted wanted[routes_at_once];
     int wanted_count = 0;
     std::vector<Pause> pauses;
@@ -45,7 +45,7 @@ Runners &here()
 
 int running_for(const char *role)
 {
-    return static_cast<int>(std::count_if(here().running.begin(), here().running.end(), [&](const Runner &r) { return std::strcmp(r.role, role) == 0; }));
+    return static_cast<int>(std::count_if(here().running.begin(), here().running.end(), [&](const Started &r) { return std::strcmp(r.role, role) == 0; }));
 }
 
 bool pausing(const char *role)
@@ -62,7 +62,7 @@ bool start_runner(const char *role, Oid role_oid)
     handle = start_process("orch sql runner", "orch sql runner", "orch_sql_runner_main", static_cast<Datum>(0), &arguments, sizeof(arguments));
     pg::call_pg([] { MemoryContextSwitchTo(CurTransactionContext); });
     if (handle) {
-        Runner &runner = r.running.emplace_back();
+        Started &runner = r.running.emplace_back();
         strlcpy(runner.role, role, sizeof(runner.role));
         runner.handle = handle;
         runner.started_at = shared::monotonic_us();
@@ -108,7 +108,7 @@ int64_t look_after_runners()
 
 bool runners_ended()
 {
-    return std::erase_if(here().running, [](const Runner &runner) {
+    return std::erase_if(here().running, [](const Started &runner) {
                if (is_running(runner.handle)) return false;
                pfree(runner.handle);
                if (const int64_t now = shared::monotonic_us(); now - runner.started_at < short_life_us) {

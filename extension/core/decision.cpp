@@ -1,5 +1,7 @@
 #include "core/decision.hpp"
 
+#include "core/text.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,15 +10,6 @@
 
 namespace orch::core {
 namespace {
-
-constexpr std::string_view white_space = " \t\r\n\f\v";
-
-std::string_view trimmed(std::string_view text)
-{
-    const auto first = text.find_first_not_of(white_space);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(white_space) - first + 1);
-}
 
 std::string text_of(const Json &value) { return value.is_string() ? std::string(trimmed(value.get_ref<const std::string &>())) : to_text(value); }
 

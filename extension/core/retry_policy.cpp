@@ -10,7 +10,7 @@
 namespace orch::core {
 namespace {
 
-constexpr std::array<std::string_view, 8> names = {"transient", "timeout", "validation", "resource", "infrastructure", "handler", "cancelled", "unknown"};
+constexpr std::array<std::string_view, 8> class_names = {"transient", "timeout", "validation", "resource", "infrastructure", "handler", "cancelled", "unknown"};
 
 bool names_error(const std::vector<std::string> &list, const TaskError &error)
 {
@@ -23,12 +23,12 @@ bool names_error(const std::vector<std::string> &list, const TaskError &error)
 
 }  // namespace
 
-std::string_view error_class_name(ErrorClass error_class) { return names[static_cast<std::size_t>(error_class)]; }
+std::string_view error_class_name(ErrorClass error_class) { return class_names[static_cast<std::size_t>(error_class)]; }
 
 ErrorClass error_class_from(std::string_view name)
 {
-    for (std::size_t i = 0; i < names.size(); i++)
-        if (names[i] == name) return static_cast<ErrorClass>(i);
+    for (std::size_t i = 0; i < class_names.size(); i++)
+        if (class_names[i] == name) return static_cast<ErrorClass>(i);
     return ErrorClass::unknown;
 }
 

@@ -1,6 +1,7 @@
 #include "core/template.hpp"
 
 #include "core/json_path.hpp"
+#include "core/text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -11,14 +12,6 @@ namespace orch::core {
 namespace {
 
 constexpr auto npos = std::string_view::npos;
-constexpr std::string_view white_space = " \t\r\n";
-
-std::string_view trimmed(std::string_view text)
-{
-    const auto first = text.find_first_not_of(white_space);
-    if (first == npos) return {};
-    return text.substr(first, text.find_last_not_of(white_space) - first + 1);
-}
 
 /// Behind the quoted text that starts at `start`; in '...' a doubled quote stands for one, in "..." a backslash escapes.
 std::size_t behind_quotes(std::string_view text, std::size_t start)

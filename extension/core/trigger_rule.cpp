@@ -8,7 +8,7 @@
 namespace orch::core {
 namespace {
 
-constexpr std::array<std::string_view, 13> names = {
+constexpr std::array<std::string_view, 13> rule_names = {
     "all_success",
     "all_failed",
     "all_done",
@@ -39,11 +39,11 @@ Outcome needs_successes(int n, const Counts &counts)
 std::optional<TriggerRule> trigger_rule_from(std::string_view word)
 {
     for (std::size_t i = 0; i < static_cast<std::size_t>(TriggerRule::at_least); i++)
-        if (names[i] == word) return static_cast<TriggerRule>(i);
+        if (rule_names[i] == word) return static_cast<TriggerRule>(i);
     return std::nullopt;
 }
 
-std::string_view trigger_rule_name(TriggerRule rule) { return names[static_cast<std::size_t>(rule)]; }
+std::string_view trigger_rule_name(TriggerRule rule) { return rule_names[static_cast<std::size_t>(rule)]; }
 
 // Each rule reads: what decides against it at once, then whether to wait, then what is true of all parents. The order is Airflow's: a failure weighs more than a
 // skip where both speak against running.

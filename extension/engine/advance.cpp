@@ -4,6 +4,7 @@
 #include "core/states.hpp"
 #include "engine/attempts.hpp"
 #include "engine/inline_task.hpp"
+#include "engine/pauses.hpp"
 #include "engine/progress.hpp"
 #include "engine/transitions.hpp"
 
@@ -14,9 +15,7 @@ namespace {
 using namespace core::task_state;
 using core::Verdict;
 
-constexpr int64 look_again_us = 50'000;
-
-struct RunRow {
+struct LockedRun {
     char state;
     char outcome;  // 0 = none; 't' = its time is up; 'c' = cancelled by force
     const Version *version;
@@ -24,7 +23,7 @@ struct RunRow {
 };
 
 // The run's row, locked; nothing where somebody else holds it, or where there is nothing to do.
-std::optional<RunRow> lock_run(Call &call, const RunId &run)
+std::optional<LockedRun> lock_run(Call &call, const RunId &run)
 {
     static pg::Statement lock(
         "select r.state, coalesce(r.outcome, ''), r.version_id, r.started_at is not null from _orch.run_{} r where r.run_id = $1 for update skip locked",
@@ -40,7 +39,7 @@ std::optional<RunRow> lock_run(Call &call, const RunId &run)
     }
     const char state = rows.letter(0, 1);
     if (core::is_final(state) || state == core::run_state::queued || state == core::run_state::scheduled) return std::nullopt;
-    return RunRow{state, rows.letter(0, 2), &version_of(rows.int4(0, 3)), rows.boolean(0, 4)};
+    return LockedRun{state, rows.letter(0, 2), &version_of(rows.int4(0, 3)), rows.boolean(0, 4)};
 }
 
 std::vector<char> states_of(const RunId &run, const Version &version)
@@ -56,7 +55,7 @@ std::vector<char> states_of(const RunId &run, const Version &version)
 // One look: the decisions of core::Advance, gathered as transitions with the events that belong to them.
 class Look {
 public:
-    Look(Call &call, const RunId &run, const RunRow &row)
+    Look(Call &call, const RunId &run, const LockedRun &row)
         : call_(call), run_(run), row_(row), version_(*row.version), before_(states_of(run, version_)), now_(before_),
           advance_(version_.plan, before_, ending(), row.outcome == 'c', core::is_final(row.outcome) ? row.outcome : '\0')
     {
@@ -224,7 +223,7 @@ private:
 
     Call &call_;
     const RunId run_;
-    const RunRow row_;
+    const LockedRun row_;
     const Version &version_;
     const std::vector<char> before_;
     std::vector<char> now_;
@@ -256,7 +255,7 @@ core::Counts count_parents(const RunId &run, const core::PlannedTask &task)
 void advance_run(Call &call, const RunId &run)
 {
     if (!leaf_exists(day_of(run))) return;
-    const std::optional<RunRow> row = lock_run(call, run);
+    const std::optional<LockedRun> row = lock_run(call, run);
     if (!row) return;
     Look look(call, run, *row);
     look.decide();

@@ -15,7 +15,7 @@ namespace orch::engine {
 
 namespace {
 
-constexpr int most_tasks = 10'000;
+constexpr int most_leased = 10'000;
 constexpr int most_rounds = 20;
 constexpr int most_looks = 200;
 constexpr long between_looks_us = 200;
@@ -192,7 +192,7 @@ void require_own_transaction(const char *function)
 
 std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_tasks, int64 lease_time_us)
 {
-    if (max_tasks < 0 || max_tasks > most_tasks)
+    if (max_tasks < 0 || max_tasks > most_leased)
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "max_tasks " + std::to_string(max_tasks) + " is not between 0 and 10000", {}, {}};
     if (lease_time_us < USECS_PER_SEC / 10 || lease_time_us > USECS_PER_DAY)
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "lease_time must be between 100 ms and 1 day", {}, {}};

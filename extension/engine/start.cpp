@@ -1,6 +1,7 @@
 // Runs that could not start when they were triggered: their time had not come, or their workflow had no place.
 #include "core/states.hpp"
 #include "engine/advance.hpp"
+#include "engine/pauses.hpp"
 #include "engine/progress.hpp"
 #include "shared/routes.hpp"
 
@@ -8,9 +9,6 @@ namespace orch::engine {
 
 namespace {
 
-using namespace core::run_state;
-
-constexpr int64 look_again_us = 50'000;
 constexpr int64 uncounted_us = 1'000'000;
 constexpr int64 admitted_at_once = 100;
 
@@ -113,7 +111,7 @@ void start_run(Call &call, const RunId &run)
         if (still_waits(run)) shared::on_commit_timer(call.now() + look_again_us, {run, run_itself}, shared::TimerKind::run_at);
         return;
     }
-    if (w->state == queued) return;
+    if (w->state == core::run_state::queued) return;
     if (w->run_at && *w->run_at > call.now()) return shared::on_commit_timer(*w->run_at, {run, run_itself}, shared::TimerKind::run_at);
     const int limit = w->version->plan.max_active_runs;
     if (limit > 0 && !shared::active_take(w->version->workflow_id, limit)) queue(call, run, *w);

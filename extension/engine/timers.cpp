@@ -1,6 +1,7 @@
 // What the steward does when time has passed: timers, and leases whose worker was not heard of.
 #include "core/states.hpp"
 #include "engine/advance.hpp"
+#include "engine/pauses.hpp"
 #include "engine/progress.hpp"
 #include "engine/settle.hpp"
 #include "engine/transitions.hpp"
@@ -17,9 +18,6 @@ namespace {
 using namespace core::task_state;
 using shared::Timer;
 using shared::TimerKind;
-
-constexpr int64 look_again_us = 50'000;
-constexpr int64 retry_bad_us = 5'000'000;
 
 struct DueRow {
     TaskRef task;

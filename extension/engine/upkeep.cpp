@@ -1,6 +1,7 @@
 #include "engine/upkeep.hpp"
 
 #include "engine/advance.hpp"
+#include "engine/pauses.hpp"
 #include "engine/progress.hpp"
 #include "engine/refusals.hpp"
 #include "pg/isolated.hpp"
@@ -13,7 +14,6 @@ namespace orch::engine {
 namespace {
 
 constexpr int days_ahead = 8;
-constexpr int64 retry_bad_us = 5'000'000;
 
 void look_at(Call &call, const TaskRef &task)
 {

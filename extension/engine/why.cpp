@@ -9,7 +9,7 @@ namespace orch::engine {
 
 namespace {
 
-using namespace core::run_state;
+namespace run_state = core::run_state;
 
 struct LastWord {
     std::string actor, message;
@@ -48,7 +48,7 @@ std::string progress_of(const WhyFacts &facts)
 std::string outcome_sentence(const WhyFacts &facts)
 {
     if (!facts.run.outcome) return {};
-    const char outcome = facts.run.outcome == 't' ? timed_out : facts.run.outcome;
+    const char outcome = facts.run.outcome == 't' ? run_state::timed_out : facts.run.outcome;
     return " Its main tasks are decided: it will end as " + std::string(core::run_state_name(outcome)) + " once its finally tasks are over.";
 }
 
@@ -89,12 +89,12 @@ Reason why_over(const WhyFacts &facts)
     const std::string when = facts.run.finished_at ? " at " + moment(facts, *facts.run.finished_at) : "";
     const std::string again = "Mend the cause, then type select orch.retry(" + sql_quoted(core::uuid_to_text(facts.run.id)) + ").";
     switch (facts.run.state) {
-    case succeeded: return {{}, {}, "succeeded", "It succeeded" + when + ".", {}};
-    case failed: {
+    case run_state::succeeded: return {{}, {}, "succeeded", "It succeeded" + when + ".", {}};
+    case run_state::failed: {
         const LastWord word = last_word(facts, {EventKind::run_failed});
         return {{}, {}, "failed", "It failed" + when + (word.message.empty() ? "." : ": " + word.message + "."), again};
     }
-    case timed_out: return {{}, {}, "took too long", "Its timeout came before it was over; it ended" + when + ".", again};
+    case run_state::timed_out: return {{}, {}, "took too long", "Its timeout came before it was over; it ended" + when + ".", again};
     default: {
         const LastWord word = last_word(facts, {EventKind::run_cancel_requested});
         return {{}, {}, "was cancelled", "It was cancelled" + (word.actor.empty() ? "" : " by " + word.actor) + " and ended" + when + ".", again};
@@ -115,11 +115,11 @@ Reason why_run(const WhyFacts &facts)
                 "After a start it reads the active runs before it leases anything.",
                 "If this lasts, see orch.health and the server's log."};
     switch (state) {
-    case queued: return why_queued(facts);
-    case scheduled:
+    case run_state::queued: return why_queued(facts);
+    case run_state::scheduled:
         return {{}, {}, "waits for its time", facts.run.run_at ? "It starts at " + moment(facts, *facts.run.run_at) + "." : "It has a time to start at.", {}};
-    case paused: return {{}, {}, "is paused", "Nothing new starts. " + progress_of(facts), {}};
-    case cancelling: return why_cancelling(facts);
+    case run_state::paused: return {{}, {}, "is paused", "Nothing new starts. " + progress_of(facts), {}};
+    case run_state::cancelling: return why_cancelling(facts);
     default: return why_running(facts);
     }
 }

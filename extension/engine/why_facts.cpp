@@ -9,7 +9,7 @@ namespace {
 
 using namespace core::task_state;
 
-constexpr size_t most_tasks = 1000;  // rows of one answer: a graph of a hundred thousand tasks has its views
+constexpr size_t most_shown = 1000;  // rows of one answer: a graph of a hundred thousand tasks has its views
 
 int32 find_task(const RunLook &run, const std::string &id)
 {
@@ -27,7 +27,7 @@ std::vector<int32> worth_telling(const std::vector<TaskLook> &tasks)
 {
     std::vector<int32> chosen;
     for (const std::string_view letters : {"yrdwFT", "pKUC"})
-        for (size_t t = 0; t < tasks.size() && chosen.size() < most_tasks; t++)
+        for (size_t t = 0; t < tasks.size() && chosen.size() < most_shown; t++)
             if (letters.find(tasks[t].state) != std::string_view::npos) chosen.push_back(static_cast<int32>(t));
     std::sort(chosen.begin(), chosen.end());
     return chosen;

@@ -6,8 +6,6 @@ namespace orch::shared {
 
 namespace {
 
-uint64_t hash_of(const TaskRef &task) noexcept { return hash_id(task.run, static_cast<uint64_t>(task.task_no)); }
-
 bool queued(const Database &database, const TaskRef &task) noexcept
 {
     return database.advance_index.find(entries, hash_of(task), [&](const Entry &entry) { return entry.task() == task; }) != nil;

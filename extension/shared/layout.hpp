@@ -43,6 +43,8 @@ struct Entry {
 };
 static_assert(sizeof(Entry) == 48);
 
+inline uint64_t hash_of(const TaskRef &task) noexcept { return hash_id(task.run, static_cast<uint64_t>(task.task_no)); }
+
 /// First in, first out.
 struct EntryFifo {
     Index first = nil;

@@ -12,8 +12,6 @@ namespace {
 
 constexpr int64_t quiet_us = 1'000'000;
 
-uint64_t hash_of(const TaskRef &task) noexcept { return hash_id(task.run, static_cast<uint64_t>(task.task_no)); }
-
 LeaseList &list_of(Database &database, const Lease &lease) noexcept { return lease.worker == no_slot ? database.orphans : workers[lease.worker].leases; }
 
 int64_t effective_deadline(const Lease &lease) noexcept { return lease.state == LeasePhase::held ? std::max(lease.deadline, lease.quiet_until) : INT64_MAX; }

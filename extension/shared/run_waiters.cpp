@@ -7,7 +7,7 @@ namespace orch::shared {
 
 namespace {
 
-Index place = nil;
+Index my_waiter = nil;
 
 }  // namespace
 
@@ -16,7 +16,7 @@ bool run_wait_begin(const RunId &run)
     Database &slot = database();
     register_exit_cleanup();
     run_wait_end();
-    place = with_database(slot, [&] {
+    my_waiter = with_database(slot, [&] {
         const Index index = with_pool([] { return root->run_waiters.pop(run_waiters); });
         if (index == nil) return nil;
         run_waiters[index].run = run;
@@ -24,13 +24,13 @@ bool run_wait_begin(const RunId &run)
         slot.run_waiters.insert(run_waiters, index, hash_id(run));
         return index;
     });
-    return place != nil;
+    return my_waiter != nil;
 }
 
 void run_wait_end() noexcept
 {
-    if (place == nil || !mine) return;
-    const Index index = std::exchange(place, nil);
+    if (my_waiter == nil || !mine) return;
+    const Index index = std::exchange(my_waiter, nil);
     with_database(*mine, [&] {
         mine->run_waiters.remove(run_waiters, index, hash_id(run_waiters[index].run));
         with_pool([&] { root->run_waiters.push(run_waiters, index); });

@@ -54,6 +54,7 @@ inline std::vector<std::string> found(const Json &spec, const PathCheck &check_p
 }
 
 using Codes = std::vector<std::string>;
+inline const Codes nothing;
 
 inline std::string file_text(const std::string &path)
 {

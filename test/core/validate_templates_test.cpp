@@ -18,8 +18,6 @@ Codes found_with(const std::string &text, const std::string &more = "", const Pa
 
 Codes found_in_input(const std::string &expression) { return found_with("\"noop\":true,\"input\":{\"k\":[\"{{ " + expression + " }}\"]}"); }
 
-const Codes nothing;
-
 }  // namespace
 
 TEST(validate_templates, accepts_what_has_ended_by_then)

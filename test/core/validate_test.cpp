@@ -15,8 +15,6 @@ Problem first_of(const Json &spec)
     return problems.empty() ? Problem{} : problems.front();
 }
 
-const Codes nothing;
-
 }  // namespace
 
 TEST(validate, accepts_every_executor_that_is_built)

@@ -6,13 +6,13 @@
 namespace orch::cli {
 namespace {
 
-struct choices {
+struct letter_choices {
     std::string id, workflow, input;
     bool all = false;
     int limit = 50;
 };
 
-int list(session &with, const choices &chosen)
+int list_letters(session &with, const letter_choices &chosen)
 {
     const std::string columns =
         with.as_json ? "*" : "id, workflow, run_id, task_id, attempts, created_at, coalesce(resolution, 'open') as resolution, error ->> 'message' as error";
@@ -23,7 +23,7 @@ int list(session &with, const choices &chosen)
     return done;
 }
 
-int redrive(session &with, const choices &chosen)
+int redrive(session &with, const letter_choices &chosen)
 {
     if (chosen.input.empty()) with.print("select run_id, task_id from orch.redrive($1::bigint)", {chosen.id});
     else
@@ -32,7 +32,7 @@ int redrive(session &with, const choices &chosen)
     return done;
 }
 
-int discard(session &with, const choices &chosen)
+int discard(session &with, const letter_choices &chosen)
 {
     with.query("select orch.discard($1::bigint)", {chosen.id});
     if (with.as_json) with.write("{\"id\":" + std::to_string(std::stoll(chosen.id)) + ",\"resolution\":\"discarded\"}\n");
@@ -44,7 +44,7 @@ int discard(session &with, const choices &chosen)
 
 void add_dead_letters(CLI::App &app, action &chosen)
 {
-    auto options = std::make_shared<choices>();
+    auto options = std::make_shared<letter_choices>();
     auto *group = app.add_subcommand("dead-letters", "List tasks that failed for good; run them again or discard them");
     group->require_subcommand(0, 1);
     const auto add_filters = [&](CLI::App *to) {
@@ -57,12 +57,12 @@ void add_dead_letters(CLI::App &app, action &chosen)
     };
     add_filters(group);
     // The group's callback comes after its command's, so it acts only where none was given.
-    group->callback([group, act_on_list = act(list)] {
+    group->callback([group, act_on_list = act(list_letters)] {
         if (group->get_subcommands().empty()) act_on_list();
     });
     auto *lists = group->add_subcommand("list", "List them, the newest first");
     add_filters(lists);
-    lists->callback(act(list));
+    lists->callback(act(list_letters));
     auto *redrives = group->add_subcommand("redrive", "Reopen the run and try the task again");
     redrives->add_option("id", options->id, "the dead letter's id")->required()->check(CLI::NonNegativeNumber);
     redrives->add_option("--input", options->input, "JSON or @FILE, in place of the task's input");

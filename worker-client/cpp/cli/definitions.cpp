@@ -12,7 +12,7 @@
 namespace orch::cli {
 namespace {
 
-struct choices {
+struct definition_choices {
     std::vector<std::string> files;
     std::string format = "auto";
     std::string if_exists = "version";
@@ -37,7 +37,7 @@ std::string definition_in(const std::string &file, const std::string &format)
     }
 }
 
-int register_files(session &with, const choices &chosen)
+int register_files(session &with, const definition_choices &chosen)
 {
     auto all = nlohmann::json::array();
     for (const auto &file : chosen.files) {
@@ -51,7 +51,7 @@ int register_files(session &with, const choices &chosen)
     return done;
 }
 
-int validate_file(session &with, const choices &chosen)
+int validate_file(session &with, const definition_choices &chosen)
 {
     const auto spec = definition_in(chosen.files.at(0), chosen.format);
     const std::string sql = "select severity, path, code, message, detail, hint from orch.validate($1::text)";
@@ -81,7 +81,7 @@ int validate_file(session &with, const choices &chosen)
 
 void add_definitions(CLI::App &app, action &chosen)
 {
-    auto options = std::make_shared<choices>();
+    auto options = std::make_shared<definition_choices>();
     const auto formats = CLI::IsMember({"auto", "json", "yaml"});
 
     auto *registers = app.add_subcommand("register", "Store definitions; the same text again changes nothing");

@@ -7,7 +7,7 @@
 namespace orch::cli {
 namespace {
 
-struct choices {
+struct event_choices {
     std::string run;
     bool follow = false;
     std::optional<int64_t> after;
@@ -39,7 +39,7 @@ int64_t print(session &with, const rows &events, int64_t position, bool &ended)
     return position;
 }
 
-int events(session &with, const choices &chosen)
+int events(session &with, const event_choices &chosen)
 {
     using namespace std::chrono_literals;
     const std::optional<std::string> run = chosen.run.empty() ? std::nullopt : std::optional(chosen.run);
@@ -81,7 +81,7 @@ int events(session &with, const choices &chosen)
 
 void add_events(CLI::App &app, action &chosen)
 {
-    auto options = std::make_shared<choices>();
+    auto options = std::make_shared<event_choices>();
     auto *command = app.add_subcommand("events", "Show the history: of one run, or the newest of all");
     command->add_option("--run", options->run, "only of this run; --follow then ends with it");
     command->add_flag("--follow", options->follow, "go on with what happens");

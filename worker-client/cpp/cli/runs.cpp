@@ -8,13 +8,13 @@
 namespace orch::cli {
 namespace {
 
-struct choices {
+struct run_choices {
     std::string run, workflow, state;
     int limit = 20;
     bool force = false;
 };
 
-int list(session &with, const choices &chosen)
+int list_runs(session &with, const run_choices &chosen)
 {
     std::string where;
     parameters values{std::to_string(chosen.limit)};
@@ -37,7 +37,7 @@ void require_run(const rows &found, const std::string &run)
     if (found.size() == 0) throw error("OR003", "there is no run \"" + run + "\"", "", "orch runs lists the newest.");
 }
 
-int show(session &with, const choices &chosen)
+int show(session &with, const run_choices &chosen)
 {
     const auto found = with.query("select state from orch.runs where run_id = $1", {chosen.run});
     require_run(found, chosen.run);
@@ -76,7 +76,7 @@ int change(session &with, const std::string &sql, const parameters &values)
 
 void add_runs(CLI::App &app, action &chosen)
 {
-    auto options = std::make_shared<choices>();
+    auto options = std::make_shared<run_choices>();
     const auto command = [&](const char *name, const char *help, auto run) {
         auto *made = app.add_subcommand(name, help);
         made->callback([&chosen, options, run] { chosen = [options, run](session &with) -> int { return run(with, *options); }; });
@@ -86,20 +86,20 @@ void add_runs(CLI::App &app, action &chosen)
         made->add_option("run", options->run, "the run's id")->required();
         return made;
     };
-    auto *runs = command("runs", "List the newest runs", list);
+    auto *runs = command("runs", "List the newest runs", list_runs);
     runs->add_option("--workflow", options->workflow, "only of this workflow");
     runs->add_option("--state", options->state, "only in this state")
         ->check(CLI::IsMember({"queued", "scheduled", "running", "paused", "cancelling", "succeeded", "failed", "timed_out", "cancelled"}));
     runs->add_option("--limit", options->limit, "how many")->check(CLI::Range(1, 100000));
 
     with_run(command("show", "Show a run: its tasks, and what it waits for", show));
-    with_run(command("results", "Show the outputs of a run's tasks", [](session &with, const choices &given) {
+    with_run(command("results", "Show the outputs of a run's tasks", [](session &with, const run_choices &given) {
         with.print("select task_id, state, output from orch.results($1)", {given.run});
         return done;
     }));
     with_run(command("retry", "Run the failed tasks of a finished run again",
-                     [](session &with, const choices &given) { return change(with, "orch.retry($1)", {given.run}); }));
-    with_run(command("cancel", "Cancel a run", [](session &with, const choices &given) {
+                     [](session &with, const run_choices &given) { return change(with, "orch.retry($1)", {given.run}); }));
+    with_run(command("cancel", "Cancel a run", [](session &with, const run_choices &given) {
         if (given.force) return change(with, "orch.cancel($1, force => true)", {given.run});
         return change(with, "orch.cancel($1)", {given.run});
     }))->add_flag("--force", options->force, "skip its compensation and finally tasks");

@@ -10,7 +10,7 @@
 namespace orch::cli {
 namespace {
 
-struct choices {
+struct trigger_choices {
     std::string workflow, input = "{}", key, at, run_timeout, traceparent;
     std::vector<std::string> tags;
     std::optional<int> priority, version;
@@ -61,7 +61,7 @@ int report(session &with, const std::string &run, const std::string &state)
     return state == "succeeded" ? done : run_failed;
 }
 
-int trigger(session &with, const choices &chosen)
+int trigger(session &with, const trigger_choices &chosen)
 {
     auto tags = nlohmann::json::object();
     for (const auto &tag : chosen.tags) tags[tag.substr(0, tag.find('='))] = tag.substr(tag.find('=') + 1);
@@ -111,7 +111,7 @@ int trigger(session &with, const choices &chosen)
 
 void add_trigger(CLI::App &app, action &chosen)
 {
-    auto options = std::make_shared<choices>();
+    auto options = std::make_shared<trigger_choices>();
     auto *command = app.add_subcommand("trigger", "Start a run and print its id");
     command->add_option("workflow", options->workflow, "the workflow's id")->required();
     command->add_option("--input", options->input, "JSON, or @FILE (@- is standard input)");

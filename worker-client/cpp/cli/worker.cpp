@@ -11,7 +11,7 @@
 namespace orch::cli {
 namespace {
 
-struct choices {
+struct worker_choices {
     std::vector<std::string> queues, handlers;
     int concurrency = 4;
     std::string id, lease_time, drain = "30s", grace = "5s", until_idle, log = "info";
@@ -29,7 +29,7 @@ void log_line(log_level level, const std::string &text)
     spdlog::log(levels[static_cast<int>(level)], "{}", line);
 }
 
-int work(session &with, const choices &chosen)
+int work(session &with, const worker_choices &chosen)
 {
     worker_options options{.database = with.database, .id = chosen.id, .concurrency = chosen.concurrency, .lease_time = chosen.lease_time, .log = log_line};
     if (!chosen.queues.empty()) options.queues = chosen.queues;
@@ -57,7 +57,7 @@ int work(session &with, const choices &chosen)
 
 void add_worker(CLI::App &app, action &chosen)
 {
-    auto options = std::make_shared<choices>();
+    auto options = std::make_shared<worker_choices>();
     auto *command = app.add_subcommand("worker", "Run tasks: commands, and the drill handlers noop and flaky");
     command->add_option("--queue", options->queues, "serve this queue [default]; may be repeated");
     command->add_option("--handler", options->handlers, "serve only this of :command, noop, flaky; may be repeated")
