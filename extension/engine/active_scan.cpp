@@ -268,6 +268,7 @@ void rebuild()
     if (!days.empty()) shared::partitions_set(days.front() * INT64CONST(86'400'000), (days.back() + 1) * INT64CONST(86'400'000));
     count_active(days);
     Scan(call, {true, true, true, true, true}).run();
+    shared::set_cancels_unseen();
     call.finish();
 }
 

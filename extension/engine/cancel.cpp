@@ -20,7 +20,7 @@ std::string_view cancel(Call &call, const RunId &run, bool force)
     ForceSyncCommit();
     pg::Rows rows = update.run_on(day_of(run), Parameters<3>().add(pg::uuid_datum(run)).add(Int32GetDatum(first ? 1 : 0)).add(BoolGetDatum(skip_finally)));
     if (first) call.events().add({run, run_itself, rows.int4(0, 1), EventKind::run_cancel_requested, 0, call.role_actor()});
-    shared::on_commit_advance({run, run_itself});
+    shared::on_commit_cancel(run);
     return core::run_state_name(core::run_state::cancelling);
 }
 

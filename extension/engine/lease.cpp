@@ -41,6 +41,29 @@ uint64 random_token()
     return token;
 }
 
+// Ready tasks of runs that are being cancelled do not start any more, but for their "finally" tasks. What is left out comes back to the queue, until an advance has looked.
+void leave_out_cancelled(std::vector<TaskRef> &candidates)
+{
+    static pg::Statement select("select u.run_id, u.task_no, r.version_id from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
+                                " join _orch.run_{} r on r.run_id = u.run_id where r.state = 'c'",
+                                {UUIDARRAYOID, INT4ARRAYOID});
+    std::set<TaskRef> left_out;
+    by_day(
+        candidates, [](const TaskRef &t) { return day_of(t.run); },
+        [&](int day, size_t first, size_t last) {
+            pg::Column run(UUIDOID), task_no(INT4OID);
+            for (size_t i = first; i < last; i++) {
+                run.add(candidates[i].run);
+                task_no.add(Int32GetDatum(candidates[i].task_no));
+            }
+            pg::Rows rows = select.run_on(day, Parameters<2>().add(run.array()).add(task_no.array()));
+            for (uint64 i = 0; i < rows.count(); i++)
+                if (!version_of(rows.int4(i, 3)).task(rows.int4(i, 2)).is_finally) left_out.insert({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)});
+        });
+    for (const TaskRef &task : left_out) shared::put_back(task);
+    std::erase_if(candidates, [&](const TaskRef &task) { return left_out.contains(task); });
+}
+
 // Rows that are ready still become running, under this worker's token. What was locked comes back to the queue later.
 std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const WorkerIdentity &worker, uint64 token)
 {
@@ -56,6 +79,7 @@ std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const 
                                      {UUIDARRAYOID, INT4ARRAYOID});
 
     std::sort(candidates.begin(), candidates.end());
+    if (shared::cancels_unseen()) leave_out_cancelled(candidates);
     std::vector<Taken> taken;
     by_day(
         candidates, [](const TaskRef &t) { return day_of(t.run); },

@@ -58,7 +58,9 @@ void end_run(Database &database, const RunId &run, Wakes &wakes) noexcept
 
 // Calls -------------------------------------------------------------------------------
 
-void on_commit_advance(const TaskRef &task)
+namespace {
+
+PendingOp &add_advance(const TaskRef &task)
 {
     make_room(1);
     const Index entry = reserve_entry(Claim::advance);
@@ -66,8 +68,18 @@ void on_commit_advance(const TaskRef &task)
         entries[entry].run = task.run;
         entries[entry].task_no = task.task_no;
     }
-    add(Op::advance).entry = entry;
+    PendingOp &op = add(Op::advance);
+    op.entry = entry;
+    return op;
 }
+
+}  // namespace
+
+void on_commit_advance(const TaskRef &task) { add_advance(task); }
+void on_commit_cancel(const RunId &run) { add_advance({run, -1}).flag = true; }
+
+bool cancels_unseen() { return pg_atomic_read_u32(&database().cancels_unseen) != 0; }
+void set_cancels_unseen() { pg_atomic_write_u32(&database().cancels_unseen, 1); }
 
 int take_advance(int max, TaskRef *out)
 {

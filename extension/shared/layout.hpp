@@ -172,7 +172,7 @@ struct Database {
     pid_t aside_by;      // who asked background workers to leave this database; 0 = nobody
 
     // Atomic.
-    pg_atomic_uint32 phase, generation, seeded, partitions_wanted;
+    pg_atomic_uint32 phase, generation, seeded, partitions_wanted, cancels_unseen;
     pg_atomic_uint64 last_id, first_ms, end_ms, positions;
     ConditionVariable changed;
 

@@ -15,7 +15,7 @@ enum class Op : uint8_t {
     ready,          // entry
     spilled,        // a route, x count, task.run first
     timer,          // entry
-    advance,        // entry, or nil: sweep
+    advance,        // entry, or nil: sweep; flag: of a cancel
     took,           // entry: ready, timer or advance by its `was`
     put_back,       // entry that was taken and comes back later
     lease,          // entry = lease

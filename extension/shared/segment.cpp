@@ -123,6 +123,7 @@ void init_database(Database &database, Oid oid) noexcept
     pg_atomic_init_u32(&database.generation, 0);
     pg_atomic_init_u32(&database.seeded, 0);
     pg_atomic_init_u32(&database.partitions_wanted, 0);
+    pg_atomic_init_u32(&database.cancels_unseen, 0);
     for (pg_atomic_uint64 *number : {&database.last_id, &database.first_ms, &database.end_ms, &database.positions}) pg_atomic_init_u64(number, 0);
     ConditionVariableInit(&database.changed);
     database.steward = no_slot;

@@ -40,6 +40,7 @@ void apply(Database &database, PendingOp &op, Wakes &wakes) noexcept
     case Op::spilled: lower_route(database, op.a, op.task.run, op.x, wakes); break;
     case Op::timer: link_timer(database, op.entry, wakes); break;
     case Op::advance:
+        if (op.flag) pg_atomic_write_u32(&database.cancels_unseen, 1);
         if (op.entry == nil) set_sweep(database, wakes);
         else link_advance(database, op.entry, wakes);
         break;

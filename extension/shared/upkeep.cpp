@@ -59,6 +59,8 @@ Chores chores(int64_t &sleep_ms)
         chores.advances = slot.advances.count > 0;
         chores.refusals = slot.refusal_count > 0;
         chores.sweep = slot.sweep;
+        // The steward, who asks, has looked at all that was queued.
+        if (!chores.advances && !chores.sweep) pg_atomic_write_u32(&slot.cancels_unseen, 0);
         chores.rescan = slot.rescan_at <= wall;
         chores.runners = slot.look_for_runners;
         chores.recheck = slot.recheck;
