@@ -12,12 +12,15 @@ JOBS ?= $(shell n=$$(nproc); [ $$n -gt 8 ] && n=8; echo $$n)
 MAKEFLAGS += --no-print-directory
 export PG_CONFIG BUILD
 
-# Debian packages by their names; the second line is what only tests and checks need.
+# Debian packages by their names: what building needs, what tests and checks need beside, and what only the long tests do.
 PG_MAJOR ?= 15
 packages = build-essential cmake pkg-config postgresql-$(PG_MAJOR) postgresql-server-dev-$(PG_MAJOR) postgresql-$(PG_MAJOR)-cron libpq-dev libkrb5-dev \
 	nlohmann-json3-dev libfyaml-dev libcli11-dev libspdlog-dev python3 python3-yaml procps util-linux
 packages_of_tests = libgtest-dev postgresql-$(PG_MAJOR)-pgtap postgresql-$(PG_MAJOR)-plpgsql-check libtap-parser-sourcehandler-pgtap-perl \
 	clang-format-16 clang-tidy-16 shellcheck
+packages_of_soak = clang-16 libclang-rt-16-dev xxd sqlsmith
+wanted = $(packages) $(packages_of_tests)
+deps-soak: wanted += $(packages_of_soak)
 
 as_root = $(if $(filter 0,$(shell id -u)),,sudo)
 # Only where somebody else owns the place: a PostgreSQL of one's own, or a DESTDIR, needs no rights.
@@ -29,8 +32,10 @@ help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 20
 
 deps:  ## install the Debian packages that building and testing need
-	@missing=$$({ dpkg-query -W -f='$${Package} $${db:Status-Abbrev}\n' $(packages) $(packages_of_tests) 2>/dev/null || true; } | awk '$$2 == "ii" {print $$1}' | sort -u \
-		| comm -13 - <(printf '%s\n' $(packages) $(packages_of_tests) | sort -u)); \
+deps-soak:  ## those and what fuzzing needs
+deps deps-soak:
+	@missing=$$({ dpkg-query -W -f='$${Package} $${db:Status-Abbrev}\n' $(wanted) 2>/dev/null || true; } | awk '$$2 == "ii" {print $$1}' | sort -u \
+		| comm -13 - <(printf '%s\n' $(wanted) | sort -u)); \
 	if [ -z "$$missing" ]; then echo "all packages are here"; exit 0; fi; \
 	$(as_root) apt-get -qq -o DPkg::Lock::Timeout=300 update; \
 	$(as_root) env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $$missing
@@ -57,7 +62,7 @@ install: extension programs  ## install into pg_config's folders; orch, its libr
 check: install tests  ## run every test; `make check TEST=name` runs those whose names hold it
 	@test/run $(TEST)
 
-soak: install  ## the long tests: big graphs, held snapshots; `make soak TEST=name`
+soak: deps-soak install  ## the long tests: big graphs, held snapshots, fuzzing; `make soak TEST=name`
 	@test/run --soak $(TEST)
 
 demo: deps  ## a workflow from nothing to its end, with a worker killed in the middle
@@ -86,6 +91,6 @@ hooks:  ## before each commit: the format of what is staged and the quick tests
 clean:  ## remove what was built
 	@rm -rf $(BUILD)
 
-.PHONY: all help deps extension programs tests install check soak demo demo-dead-letter demo-stop format lint hooks clean
+.PHONY: all help deps deps-soak extension programs tests install check soak demo demo-dead-letter demo-stop format lint hooks clean
 .DEFAULT_GOAL := all
 
