@@ -1,4 +1,4 @@
--- Who may do what: the matrix of the four roles, a closed private schema, pinned functions, nothing for the public.
+-- The roles themselves, what they own, a closed private schema, pinned functions. Who may do what with each object is test/sql/rights.sql.
 begin;
 set local client_min_messages = warning;
 create extension if not exists pgtap;
@@ -108,43 +108,6 @@ select results_eq(
 select is_empty(
     $$ select signature from ours where prolang = (select oid from pg_language where lanname = 'c') and proparallel <> 'u' $$,
     'no C entry runs in a parallel worker'
-);
-
--- The matrix --------------------------------------------------------------------------
-
-create temp table matrix (role text, name text);
-insert into matrix values
-    ('orch_admin', 'register'), ('orch_admin', 'adopt'),
-    ('orch_operator', 'trigger'), ('orch_operator', 'trigger_run'), ('orch_operator', 'trigger_many'), ('orch_operator', 'trigger_query'),
-    ('orch_operator', 'cancel'), ('orch_operator', 'retry'), ('orch_operator', 'redrive'), ('orch_operator', 'discard'),
-    ('orch_worker', 'worker_start'), ('orch_worker', 'worker_stop'), ('orch_worker', 'await_work'), ('orch_worker', 'lease'),
-    ('orch_worker', 'exchange'), ('orch_worker', 'complete_many'), ('orch_worker', 'heartbeat'), ('orch_worker', 'complete'),
-    ('orch_worker', 'fail'), ('orch_worker', 'release'), ('orch_worker', 'log'),
-    ('orch_viewer', 'validate'), ('orch_viewer', 'plan'), ('orch_viewer', 'graph'), ('orch_viewer', 'why'), ('orch_viewer', 'result'),
-    ('orch_viewer', 'results'), ('orch_viewer', 'events_after'), ('orch_viewer', 'await_run'), ('orch_viewer', 'await_events');
-
-select set_eq(
-    $$ select distinct proname::text from ours where pronamespace = 'orch'::regnamespace $$,
-    $$ select name from matrix $$,
-    'every public function stands in the matrix of this test'
-);
-select results_eq(
-    $$ select r.role, o.signature
-       from (values ('orch_admin'), ('orch_operator'), ('orch_worker'), ('orch_viewer')) r (role), ours o
-       where o.pronamespace = 'orch'::regnamespace and has_function_privilege(r.role, o.oid, 'execute')
-       order by 1, 2 $$,
-    $$ select r.role, o.signature
-       from (values ('orch_admin'), ('orch_operator'), ('orch_worker'), ('orch_viewer')) r (role), ours o
-       join matrix m on m.name = o.proname
-       where o.pronamespace = 'orch'::regnamespace and pg_has_role(r.role, m.role, 'usage')
-       order by 1, 2 $$,
-    'each role may execute what the matrix gives it and its members, and nothing else'
-);
-select set_eq(
-    $$ select a.grantee::regrole::text, a.privilege_type from relations c, aclexplode(c.relacl) a
-       where c.relnamespace = 'orch'::regnamespace and c.relkind = 'v' and a.grantee <> 'orch_engine'::regrole $$,
-    $$ values ('orch_viewer', 'SELECT') $$,
-    'the views are granted to the viewer alone, and to be read only'
 );
 
 -- Tried, not only looked up -------------------------------------------------------------
