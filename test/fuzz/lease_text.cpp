@@ -23,7 +23,8 @@ void orch::fuzz::one(std::string_view bytes)
     take(&lease.attempt, sizeof lease.attempt);
     take(&lease.token, sizeof lease.token);
     const std::string text = encode_lease(lease);
-    promise(text.size() == 43 && text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos, "a lease is 43 plain characters");
+    promise(text.size() == 43 && text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos,
+            "a lease is 43 plain characters");
     const auto back = decode_lease(text);
     // What no engine makes, an attempt 0 say, may be refused; it is never read as another lease.
     promise(!back || *back == lease, "a lease comes back as it was");

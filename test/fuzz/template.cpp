@@ -11,18 +11,20 @@ using orch::fuzz::promise;
 
 namespace {
 
-constexpr std::string_view found[] = {"null", "true", "-1.5e3", R"("text")", R"("{{ input.a }}")", R"("a\"\\\u0001b")", R"([1,"{{",{}])", R"({"a":{"b":"}}"}})", " 1 "};
+constexpr std::string_view found[] = {"null", "true", "-1.5e3", R"("text")", R"("{{ input.a }}")", R"("a\"\\\u0001b")", R"([1,"{{",{}])", R"({"a":{"b":"}}"}})",
+                                      " 1 "};
 
 bool is_json(const std::string &text) { return std::holds_alternative<Json>(parse(text, {.max_bytes = ~std::size_t{0}, .exact_integers = false})); }
 
 void renders(const Json &value, orch::fuzz::Dice &dice, bool always_found)
 {
     try {
-        promise(is_json(render(value, [&](const std::string &path) -> std::optional<std::string> {
-                    promise(path.starts_with("strict $."), "a path is whole");
-                    if (!always_found && dice.below(3) == 0) return std::nullopt;
-                    return std::string(found[dice.below(std::size(found))]);
-                })),
+        promise(is_json(render(value,
+                               [&](const std::string &path) -> std::optional<std::string> {
+                                   promise(path.starts_with("strict $."), "a path is whole");
+                                   if (!always_found && dice.below(3) == 0) return std::nullopt;
+                                   return std::string(found[dice.below(std::size(found))]);
+                               })),
                 "what is rendered is JSON");
     } catch (const template_error &) {
         // Nothing was found, or the syntax is broken: an error of the task.
