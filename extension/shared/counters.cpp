@@ -138,10 +138,4 @@ void on_commit_lower(const RunId &run, int32_t settled, std::span<const JoinChan
     op.flag = run_decided_here;
 }
 
-void on_commit_drop_counters(const RunId &run)
-{
-    database();
-    add(Op::drop_counters).task.run = run;
-}
-
 }  // namespace orch::shared

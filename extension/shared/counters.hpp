@@ -42,7 +42,4 @@ bool counters_of(const RunId &run, int32_t join_no, JoinCount &join, int32_t &op
 /// so does the run when nothing is open any more, unless run_decided_here. No block: queues an advance of the run, unless run_decided_here.
 void on_commit_lower(const RunId &run, int32_t settled, std::span<const JoinChange> changes, bool run_decided_here = false);
 
-/// Forgets the block at commit: after a reopen, or when rows were added that it does not know.
-void on_commit_drop_counters(const RunId &run);
-
 }  // namespace orch::shared

@@ -23,7 +23,6 @@ enum class Op : uint8_t {
     stop_leases,    // task
     run_over,       // task.run
     counters_made,  // task.run
-    drop_counters,  // task.run
     lower,          // task.run, a settled, b changes, c first change, flag run_decided_here
     active_took,    // a workflow
     active_delta,   // a workflow, b delta

@@ -193,15 +193,4 @@ int runners_wanted(int max, RunnerWanted *out)
     });
 }
 
-void runner_request(int) noexcept
-{
-    if (!mine) return;
-    Wakes wakes;
-    with_database(*mine, [&] {
-        mine->look_for_runners = true;
-        poke_steward(*mine, wakes);
-    });
-    wakes.flush();
-}
-
 }  // namespace orch::shared

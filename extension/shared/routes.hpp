@@ -39,7 +39,5 @@ struct RunnerWanted {
     char role[129];
 };
 int runners_wanted(int max, RunnerWanted *out);
-/// Makes the steward look for wanted runners now.
-void runner_request(int route_slot) noexcept;
 
 }  // namespace orch::shared

@@ -50,7 +50,6 @@ void apply(Database &database, PendingOp &op, Wakes &wakes) noexcept
     case Op::unlease: end_lease(database, op.task, op.x); break;
     case Op::stop_leases: stop_leases(database, op.task, wakes); break;
     case Op::run_over: end_run(database, op.task.run, wakes); break;
-    case Op::drop_counters: drop_counters(database, op.task.run); break;
     case Op::lower: lower_counters(database, op, here().changes.data() + op.c, wakes); break;
     case Op::active_delta: change_active(database, op.a, op.b); break;
     case Op::partitions:
