@@ -72,8 +72,9 @@ std::vector<Redriven> reopen(Call &call, const RunId &run, const RunRow &row)
     ForceSyncCommit();
     const std::vector<char> states = reset_tasks(run, version);
     std::optional<Datum> deadline;
-    if (version.plan.timeout_seconds > 0) {
-        const TimestampTz due = call.now() + static_cast<int64>(version.plan.timeout_seconds * USECS_PER_SEC);
+    const int64 timeout = row.timeout_us.value_or(static_cast<int64>(version.plan.timeout_seconds * USECS_PER_SEC));
+    if (timeout > 0) {
+        const TimestampTz due = call.now() + timeout;
         deadline = time_datum(due);
         shared::on_commit_timer(due, {run, run_itself}, shared::TimerKind::run_deadline);
     }

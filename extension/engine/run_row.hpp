@@ -11,6 +11,7 @@ struct RunRow {
     int32 version_id;
     bool started;
     TimestampTz created_at;
+    std::optional<int64> timeout_us;  // that its trigger asked for
 };
 
 /// Raises OR003 for a run that does not exist or belongs to another tenant.

@@ -46,9 +46,8 @@ std::optional<int64> still_waits(const RunId &run)
 
 void begin(Call &call, const RunId &run, const Waiting &w)
 {
-    static pg::Statement update(
-        "update _orch.run_{} set state = 'r', started_at = $2, deadline_at = $3, timeout_us = null, no = no + 1 where run_id = $1 returning no",
-        {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
+    static pg::Statement update("update _orch.run_{} set state = 'r', started_at = $2, deadline_at = $3, no = no + 1 where run_id = $1 returning no",
+                                {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
     const Version &version = *w.version;
     int64 timeout = static_cast<int64>(version.plan.timeout_seconds * USECS_PER_SEC);
     if (w.timeout_us) timeout = *w.timeout_us;

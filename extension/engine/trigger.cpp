@@ -115,7 +115,7 @@ void insert_run_rows(Call &call, const NewRuns &runs, int day, size_t first, siz
         "insert into _orch.run_{} (run_id, created_at, started_at, run_at, deadline_at, version_id, no, priority, state, tenant, source, idempotency_key, "
         "tags, traceparent, timeout_us)"
         " select u.run_id, $3, case when u.state = 'r' then $3 end, $4, case when u.state = 'r' then $5 end, $6, case when u.state = 'r' then 2 else 1 end,"
-        "  $7, u.state, $8, $9, u.key, $10, $11, case when u.state <> 'r' then $13 end"
+        "  $7, u.state, $8, $9, u.key, $10, $11, $13"
         " from unnest($1::uuid[], $2::text[], $12::\"char\"[]) u(run_id, key, state)",
         {UUIDARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT2OID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, CHARARRAYOID,
          INT8OID});

@@ -23,7 +23,7 @@ create table _orch.run (
     traceparent text,
     constraint run_state check (state in ('q', 'd', 'r', 'p', 'c', 'S', 'F', 'T', 'C'))
 ) partition by range (run_id);
-comment on table _orch.run is 'One row a run. no counts its own events; outcome is how it will end once its finally tasks are over; timeout_us is the timeout that the trigger asked for, until the run starts and has a deadline. Letters of states: extension/core/states.hpp.';
+comment on table _orch.run is 'One row a run. no counts its own events; outcome is how it will end once its finally tasks are over; timeout_us is the timeout that the trigger asked for. Letters of states: extension/core/states.hpp.';
 
 create table _orch.task (
     run_id uuid not null,

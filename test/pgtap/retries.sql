@@ -100,6 +100,21 @@ call orch.await_run(:'run', '20 s');
 select is(pg_temp.run(:'run') || ' ' || pg_temp.task(:'run', 'only'), 'timed_out cancelled', 'a run that is over its timeout times out, with what had not started');
 select orch.trigger('retries-run-timeout', timeout => '1 hour') as run \gset
 select ok((select deadline_at - _orch.now() > '50 minutes' from orch.runs where run_id = :'run'), 'a trigger may give another timeout');
+select orch.cancel(:'run') \g /dev/null
+call orch.await_run(:'run', '20 s');
+select _orch.advance_clock('40 minutes') as now \gset
+select orch.retry(:'run') \g /dev/null
+select ok((select deadline_at - _orch.now() between '50 minutes' and '1 hour' from orch.runs where run_id = :'run'), 'which counts anew when the run is reopened');
+select orch.cancel(:'run') \g /dev/null
+call orch.await_run(:'run', '20 s');
+select orch.trigger('retries-run-timeout', run_at => _orch.now() + interval '1 minute', timeout => '2 hours') as run \gset
+select _orch.advance_clock('1 minute') as now \gset
+call pg_temp.wait_until(format('select pg_temp.run(%L) = ''running''', :'run'));
+select orch.cancel(:'run') \g /dev/null
+call orch.await_run(:'run', '20 s');
+select orch.retry(:'run') \g /dev/null
+select ok((select deadline_at - _orch.now() > '110 minutes' from orch.runs where run_id = :'run'), 'for a run that had to wait for its start as well');
+select orch.cancel(:'run') \g /dev/null
 
 -- Leases that are lost -------------------------------------------------------------------------
 
