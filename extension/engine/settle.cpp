@@ -159,7 +159,7 @@ void classify(const Index &open, const WorkerIdentity *worker)
 
 std::string_view status_word(SettleStatus status)
 {
-    static constexpr std::string_view words[] = {"ok", "duplicate", "conflict", "not_yours", "lost", "cancelled", "too_large"};
+    static constexpr std::string_view words[] = {"ok", "duplicate", "conflict", "not_yours", "lost", "cancelled", "too_large", "invalid"};
     return words[static_cast<size_t>(status)];
 }
 
@@ -172,11 +172,12 @@ std::vector<Settlement> settlements_of(Datum results)
     for (Datum element : *elements) {
         Settlement s;
         auto lease = pg::text_member(element, "lease");
-        if (!lease)
-            throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
-                            "result " + std::to_string(settlements.size()) + " has no lease",
-                            {},
-                            "Each result is {lease, output} or {lease, error, retry}."};
+        if (!lease) {
+            if (auto sent = pg::member(element, "lease"); sent && !pg::is_json_null(*sent)) s.lease_text = pg::json_text_of(*sent);
+            s.status = SettleStatus::invalid;
+            settlements.push_back(std::move(s));
+            continue;
+        }
         s.lease_text = std::move(*lease);
         s.lease = core::decode_lease(s.lease_text);
         s.error = pg::member(element, "error");
@@ -248,6 +249,13 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
     if (open.empty()) return;
     require_open();
     ForceSyncCommit();
+    if (!successes.empty() && !failures.empty()) {
+        // All rows in one order: another batch may name the same leases, its successes among our failures.
+        std::vector<LeaseKey> keys;
+        for (const auto *some : {&successes, &failures})
+            for (const Settlement *s : *some) keys.push_back(key_of(*s));
+        lock_attempts(std::move(keys), false);
+    }
     const std::vector<Succeeded> done = successes.empty() ? std::vector<Succeeded>{} : settle_successes(call, worker, successes);
     if (!failures.empty()) settle_failures(call, worker, failures);
     follow_success(call, done, deferred);

@@ -9,12 +9,12 @@
 
 namespace orch::engine {
 
-enum class SettleStatus : uint8_t { ok, duplicate, conflict, not_yours, lost, cancelled, too_large };
+enum class SettleStatus : uint8_t { ok, duplicate, conflict, not_yours, lost, cancelled, too_large, invalid };
 
 std::string_view status_word(SettleStatus status);
 
 struct Settlement {
-    std::string lease_text;
+    std::string lease_text;            // as it was sent; empty where there was none
     std::optional<core::Lease> lease;  // nothing where the text is no lease
     std::optional<Datum> output;       // jsonb of a success
     std::optional<Datum> error;        // jsonb of a failure
@@ -23,7 +23,7 @@ struct Settlement {
     size_t size = 0;  // bytes of what was too large
 };
 
-/// The elements of [{lease, output} | {lease, error, retry}]. Raises 22023 for anything else.
+/// The elements of [{lease, output} | {lease, error, retry}]; what is no such element is `invalid`. Raises 22023 for anything but an array.
 std::vector<Settlement> settlements_of(Datum results);
 
 /// Settles them; each has its status afterwards. `worker`, where known, must be the one that holds the leases.

@@ -80,6 +80,11 @@ Datum lease(FunctionCallInfo fcinfo)
     return 0;
 }
 
+std::optional<Datum> lease_as_sent(const Settlement &s)
+{
+    return s.status == SettleStatus::invalid && s.lease_text.empty() ? std::nullopt : std::optional(pg::text_datum(s.lease_text));
+}
+
 Datum exchange(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
@@ -99,7 +104,7 @@ Datum exchange(FunctionCallInfo fcinfo)
         if (s.status == SettleStatus::ok || s.status == SettleStatus::duplicate) continue;
         std::optional<Datum> row[12];
         row[0] = pg::text_datum(engine::status_word(s.status));
-        row[1] = pg::text_datum(s.lease_text);
+        row[1] = lease_as_sent(s);
         result.add(row);
     }
     const Datum word = pg::text_datum("leased");
@@ -127,7 +132,7 @@ Datum complete_many(FunctionCallInfo fcinfo)
     call.finish();
     for (const Settlement &s : settlements)
         if (s.status != SettleStatus::ok && s.status != SettleStatus::duplicate)
-            result.add<2>({pg::text_datum(s.lease_text), pg::text_datum(engine::status_word(s.status))});
+            result.add<2>({lease_as_sent(s), pg::text_datum(engine::status_word(s.status))});
     return 0;
 }
 

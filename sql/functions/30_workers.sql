@@ -86,7 +86,7 @@ as 'MODULE_PATHNAME', 'orch_complete_many';
 revoke execute on function orch.complete_many(text, jsonb) from public;
 grant execute on function orch.complete_many(text, jsonb) to orch_worker;
 comment on function orch.complete_many(text, jsonb) is
-    'Settles results as exchange does and leases nothing; a row for each refused one: conflict, not_yours, lost, cancelled or too_large.';
+    'Settles results as exchange does and leases nothing; a row for each refused one: conflict, not_yours, lost, cancelled, too_large or invalid.';
 
 create or replace function orch.heartbeat(worker text, details jsonb default null)
 returns table (
@@ -107,7 +107,7 @@ as 'MODULE_PATHNAME', 'orch_complete';
 revoke execute on function orch.complete(text, jsonb) from public;
 grant execute on function orch.complete(text, jsonb) to orch_worker;
 comment on function orch.complete(text, jsonb) is
-    'Settles one task as succeeded, in the caller''s transaction if it has one, so that the task''s own writes commit with it; raises where the lease is lost (OR010), settled otherwise (OR011), not a lease (OR012), too large (OR013) or cancelled (OR020).';
+    'Settles one task as succeeded, in the caller''s transaction if it has one, so that the task''s own writes commit with it; raises where the lease is lost or is none (OR010), the task settled otherwise (OR011) or cancelled (OR020), the output too large (OR013).';
 
 create or replace function orch.fail(lease text, error jsonb, retry boolean default null)
 returns void
@@ -116,7 +116,7 @@ as 'MODULE_PATHNAME', 'orch_fail';
 revoke execute on function orch.fail(text, jsonb, boolean) from public;
 grant execute on function orch.fail(text, jsonb, boolean) to orch_worker;
 comment on function orch.fail(text, jsonb, boolean) is
-    'Ends one attempt as failed, with error {class, code, message, detail, exit_code, traceback}; retry says whether to try again, null leaves it to the task''s policy. Raises as complete does.';
+    'Ends one attempt as failed, with error {class, code, message, detail, exit_code, traceback}; retry says whether to try again, null leaves it to the task''s policy. Raises as complete does, and 22023 for an error that is no object.';
 
 create or replace function orch.release(leases text[])
 returns table (

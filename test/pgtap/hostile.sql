@@ -41,7 +41,7 @@ select is(
     'leases that nobody gave are lost, each of them'
 );
 select is(pg_temp.code(format('select * from orch.complete_many(''hostile'', %L)', v)), '22023', 'results cannot be ' || v)
-from unnest(array['null', '1', '"x"', '{}', '[1]', '[null]', '[{}]', '[{"lease": 1}]']) v;
+from unnest(array['null', '1', '"x"', '{}', 'true']) v;
 select is(pg_temp.code(format('select orch.worker_start(%L)', v)), '22023', 'no worker is called ' || left(quote_literal(v), 40))
 from unnest(array['', repeat('w', 129)]) v;
 select is(pg_temp.code($$ select orch.worker_start('hostile', '{}') $$), '22023', 'a worker without a queue');

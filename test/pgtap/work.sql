@@ -95,7 +95,19 @@ select set_has(
     'each refusal is an event, that of a call that raised too'
 );
 select is(pg_temp.code($$ select * from orch.complete_many('work a', '{}') $$), '22023', 'results are an array');
-select is(pg_temp.code($$ select * from orch.complete_many('work a', '[{"output": 1}]') $$), '22023', 'each with a lease');
+select is(
+    (select array_agg(status || ' ' || coalesce(lease, 'none')) from orch.complete_many('work a', '[{"output": 1}, 7, null, [], {"lease": 1}, {"lease": {"a": "b"}}, {"lease": null}, {"lease": "x"}]')),
+    array['invalid none', 'invalid none', 'invalid none', 'invalid none', 'invalid 1', 'invalid {"a": "b"}', 'invalid none', 'lost x'],
+    'an element that names no lease is answered by a row, with what it sent for one'
+);
+select orch.trigger('work', '{"n": 6}') as mixed \gset
+select lease as mixed_lease from orch.lease('work a', 1) \gset
+select is(
+    (select array_agg(status || ' ' || coalesce(lease, 'none')) from orch.exchange('work a', jsonb_build_array(17, jsonb_build_object('lease', :'mixed_lease', 'output', 1), '{}'::jsonb), 0)),
+    array['invalid none', 'invalid none'],
+    'and keeps no other from being settled'
+);
+select is((select state from orch.runs where run_id = :'mixed'), 'succeeded', 'which it was');
 
 -- In the worker's own transaction -----------------------------------------------------------
 
