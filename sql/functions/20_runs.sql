@@ -18,7 +18,7 @@ as 'MODULE_PATHNAME', 'orch_trigger';
 revoke execute on function orch.trigger(text, jsonb, text, int, timestamptz, jsonb, interval, text, text, int) from public;
 grant execute on function orch.trigger(text, jsonb, text, int, timestamptz, jsonb, interval, text, text, int) to orch_operator;
 comment on function orch.trigger(text, jsonb, text, int, timestamptz, jsonb, interval, text, text, int) is
-    'Starts a run when the transaction commits, and returns its id; the same idempotency key and input return the same run, with other input OR004. source is manual, api or event.';
+    'Starts a run when the transaction commits, and returns its id; the same idempotency key and input return the same run, with other input OR004. source is manual, api or event. Unknown workflow: OR002; too many active runs: OR005.';
 
 create or replace function orch.trigger_run(
     workflow text,
@@ -93,7 +93,7 @@ as 'MODULE_PATHNAME', 'orch_cancel';
 revoke execute on function orch.cancel(uuid, boolean) from public;
 grant execute on function orch.cancel(uuid, boolean) to orch_operator;
 comment on function orch.cancel(uuid, boolean) is
-    'Cancels a run and returns its new state: tasks not started end at once, running ones are told to stop, then its finally tasks run; force => true leaves those out. A run that is over: OR020.';
+    'Cancels a run and returns its new state: tasks not started end at once, running ones are told to stop, then its finally tasks run; force => true leaves those out. A run that is over: OR020; unknown: OR003.';
 
 create or replace function orch.retry(run uuid)
 returns text
@@ -102,7 +102,7 @@ as 'MODULE_PATHNAME', 'orch_retry';
 revoke execute on function orch.retry(uuid) from public;
 grant execute on function orch.retry(uuid) to orch_operator;
 comment on function orch.retry(uuid) is
-    'Reopens a run that did not succeed: its failed, timed out, upstream failed and cancelled tasks get a fresh set of attempts, what succeeded is kept. Returns the new state; in any other state: OR020.';
+    'Reopens a run that did not succeed: its failed, timed out, upstream failed and cancelled tasks get a fresh set of attempts, what succeeded is kept. Returns the new state; in any other state: OR020; unknown: OR003.';
 
 create or replace function orch.result(run uuid)
 returns jsonb

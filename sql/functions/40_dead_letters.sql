@@ -10,7 +10,7 @@ as 'MODULE_PATHNAME', 'orch_redrive';
 revoke execute on function orch.redrive(bigint, jsonb) from public;
 grant execute on function orch.redrive(bigint, jsonb) to orch_operator;
 comment on function orch.redrive(bigint, jsonb) is
-    'Reopens the run of an open dead letter as retry does, and resolves every open dead letter of that run as redriven, a row each; input, where given, replaces the input of the task of this dead letter. Unknown id: 42704; one that is resolved: OR020.';
+    'Reopens the run of an open dead letter as retry does, and resolves every open dead letter of that run as redriven, a row each; input, where given, replaces the input of the task of this dead letter. Unknown id: 42704; one that is resolved, or whose run goes on: OR020.';
 
 create or replace function orch.redrive(filter jsonb, input jsonb default null)
 returns table (
