@@ -76,6 +76,20 @@ Existing existing_run(int32 workflow_id, const std::string &key, Datum input)
     return {run, rows.letter(0, 1)};
 }
 
+// A key lives as long as its run. Where that went with the leaf of its day, the key stands for the new run from now on.
+bool take_over_key(int32 workflow_id, const std::string &key, const RunId &run)
+{
+    static pg::Statement select("select run_id from _orch.idempotency where workflow_id = $1 and key = $2", {INT4OID, TEXTOID});
+    static pg::Statement update("update _orch.idempotency set run_id = $4 where workflow_id = $1 and key = $2 and run_id = $3 returning run_id",
+                                {INT4OID, TEXTOID, UUIDOID, UUIDOID});
+    pg::Rows rows = select.run(Parameters<2>().add(Int32GetDatum(workflow_id)).add(pg::text_datum(key)));
+    if (rows.empty()) return false;
+    const RunId earlier = pg::uuid_of(rows.get(0, 1));
+    if (leaf_exists(day_of(earlier))) return false;
+    // Of two that find it gone one changes the row, and the other waits for that and gets the run.
+    return !update.run(Parameters<4>().add(Int32GetDatum(workflow_id)).add(pg::text_datum(key)).add(pg::uuid_datum(earlier)).add(pg::uuid_datum(run))).empty();
+}
+
 // Takes the keys for the runs of the same positions; returns which positions got theirs.
 std::vector<bool> take_keys(int32 workflow_id, Keys keys, const std::vector<RunId> &runs)
 {
@@ -97,6 +111,8 @@ std::vector<bool> take_keys(int32 workflow_id, Keys keys, const std::vector<RunI
     for (uint64 i = 0; i < rows.count(); i++)
         // Ids of one call are consecutive, so the position is the distance from the first.
         taken[core::uuid_sequence(pg::uuid_of(rows.get(i, 1))) - core::uuid_sequence(runs.front())] = true;
+    for (size_t i = 0; i < keys.size(); i++)
+        if (!taken[i]) taken[i] = take_over_key(workflow_id, *keys[i], runs[i]);
     return taken;
 }
 

@@ -70,6 +70,17 @@ select is(pg_temp.code($$ select orch.trigger('trigger', '{"a": [2], "b": 1}', i
 select pg_temp.define('trigger-other');
 select isnt(orch.trigger('trigger-other', '{"a": [1], "b": 1}', idempotency_key => 'k'), :'first'::uuid, 'a key belongs to one workflow');
 select is((select idempotency_key from orch.runs where run_id = :'first'), 'k', 'the run shows its key');
+-- A day of the last century has no leaf, as one that was dropped.
+insert into _orch.idempotency select w.workflow_id, k, '00d00000-0000-7000-8000-000000000001' from _orch.workflow w, unnest(array['old', 'old too']) k where w.workflow = 'trigger';
+select run_id as anew, created as created_anew from orch.trigger_run('trigger', '{"x": 1}', idempotency_key => 'old') \gset
+select is(:'created_anew'::text, 't', 'a key whose run went away with its day is free');
+select is(orch.trigger('trigger', '{"x": 1}', idempotency_key => 'old'), :'anew'::uuid, 'and stands for the new run then');
+select is(pg_temp.code($$ select orch.trigger('trigger', '{"x": 2}', idempotency_key => 'old') $$), 'OR004', 'with its input');
+select results_eq(
+    $$ select position, created from orch.trigger_many('trigger', array['{"x": 1}', '{"x": 3}', '{"x": 3}']::jsonb[], array['old', 'old too', 'old too']) $$,
+    $$ values (1, false), (2, true), (3, false) $$,
+    'in a batch as well, the first of two alike'
+);
 
 -- From a table trigger ----------------------------------------------------------------------
 
