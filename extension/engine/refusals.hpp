@@ -12,7 +12,7 @@ struct RefusedSettle {
     Datum actor;
 };
 
-/// Adds an event for each; of several for one task, the first. A task whose row is locked at the moment goes without.
-void record_refusals(Call &call, std::vector<RefusedSettle> refused);
+/// Adds an event for each; of several for one task, the first. Returns the tasks whose row is locked at the moment.
+std::vector<TaskRef> record_refusals(Call &call, std::vector<RefusedSettle> refused);
 
 }  // namespace orch::engine

@@ -163,6 +163,14 @@ std::string_view status_word(SettleStatus status)
     return words[static_cast<size_t>(status)];
 }
 
+shared::Refusal refusal_of(const Settlement &settlement, std::string_view worker)
+{
+    shared::Refusal refusal{{settlement.lease->run_id, settlement.lease->task_no}, settlement.lease->attempt, {}, {}, 0};
+    status_word(settlement.status).copy(refusal.status, sizeof refusal.status - 1);
+    worker.copy(refusal.worker, sizeof refusal.worker - 1);
+    return refusal;
+}
+
 std::vector<Settlement> settlements_of(Datum results)
 {
     auto elements = pg::elements(results);
@@ -289,7 +297,7 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
     std::vector<RefusedSettle> refusals;
     for (const auto &[task, same] : refused)
         refusals.push_back({task, static_cast<int16>(same.front()->lease->attempt), status_word(same.front()->status), call.worker_actor(worker->name)});
-    record_refusals(call, std::move(refusals));
+    for (const TaskRef &task : record_refusals(call, std::move(refusals))) shared::refuse(refusal_of(*refused.at(task).front(), worker->name));
 }
 
 }  // namespace orch::engine

@@ -6,6 +6,7 @@
 #include "core/lease_text.hpp"
 #include "engine/attempts.hpp"
 #include "engine/lease.hpp"
+#include "shared/refusals.hpp"
 
 namespace orch::engine {
 
@@ -29,6 +30,9 @@ std::vector<Settlement> settlements_of(Datum results);
 /// Settles them; each has its status afterwards. `worker`, where known, must be the one that holds the leases.
 /// `deferred`: inside a transaction of the caller's that may stay open.
 void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &settlements, bool deferred);
+
+/// What the steward is to write about a refused settle; `worker` is empty where nobody said who it is.
+shared::Refusal refusal_of(const Settlement &settlement, std::string_view worker);
 
 /// Gives tasks back without using up an attempt; the statuses of those that were not held by these leases.
 std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std::vector<std::string> &leases);

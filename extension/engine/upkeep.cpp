@@ -33,16 +33,6 @@ bool tables_are_here()
     return here;
 }
 
-std::string_view status_of(const char *code)
-{
-    const std::string_view c = code;
-    if (c == "OR011") return "conflict";
-    if (c == "OR012") return "not_yours";
-    if (c == "OR013") return "too_large";
-    if (c == "OR020") return "cancelled";
-    return "lost";
-}
-
 }  // namespace
 
 Standing standing()
@@ -108,11 +98,13 @@ bool record_refusals(int limit)
     std::vector<RefusedSettle> refused;
     for (const shared::Refusal &r : waiting) {
         if (!leaf_exists(day_of(r.task.run))) continue;
-        refused.push_back({r.task, static_cast<int16>(r.attempt), status_of(r.code), *r.worker ? call.worker_actor(r.worker) : call.engine_actor()});
+        refused.push_back({r.task, static_cast<int16>(r.attempt), r.status, *r.worker ? call.worker_actor(r.worker) : call.engine_actor()});
     }
-    record_refusals(call, std::move(refused));
+    const std::vector<TaskRef> locked = record_refusals(call, std::move(refused));
     call.finish();
-    return waiting.size() == static_cast<size_t>(limit);
+    for (const TaskRef &task : locked)
+        shared::refuse_again(*std::find_if(waiting.begin(), waiting.end(), [&](const shared::Refusal &r) { return r.task == task; }));
+    return locked.empty() && waiting.size() == static_cast<size_t>(limit);
 }
 
 }  // namespace orch::engine

@@ -154,9 +154,7 @@ Datum complete_many(FunctionCallInfo fcinfo)
     }
     if (s.lease) {
         // This transaction is about to roll back: the steward writes the refusal into the history.
-        shared::Refusal refusal{{s.lease->run_id, s.lease->task_no}, s.lease->attempt, {}, {}};
-        std::memcpy(refusal.code, unpack_sql_state(e.code), 5);
-        shared::refuse(refusal);
+        shared::refuse(engine::refusal_of(s, {}));
     }
     throw e;
 }

@@ -201,6 +201,7 @@ struct Database {
 
     Refusal refusals[max_refusals];
     uint32_t refusal_first, refusal_count;
+    int64_t refusals_at;  // monotonic: not before, while a row that one is about is locked
     int64_t refusals_dropped;
 
     HashChains<Entry, &Entry::child, 4096> advance_index;

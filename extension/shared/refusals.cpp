@@ -1,5 +1,6 @@
 #include "shared/refusals.hpp"
 
+#include "shared/clock.hpp"
 #include "shared/pending.hpp"
 
 namespace orch::shared {
@@ -21,6 +22,16 @@ void refuse(const Refusal &refusal) noexcept
         poke_steward(*mine, wakes);
     });
     wakes.flush();
+}
+
+bool refuse_again(Refusal refusal) noexcept
+{
+    constexpr int64_t pause_us = 500'000;
+    constexpr uint8_t most_tries = 120;
+    if (!mine || ++refusal.tries > most_tries) return false;
+    with_database(*mine, [&] { mine->refusals_at = monotonic_us() + pause_us; });
+    refuse(refusal);
+    return true;
 }
 
 int take_refusals(int max, Refusal *out)

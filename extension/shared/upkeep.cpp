@@ -57,7 +57,7 @@ Chores chores(int64_t &sleep_ms)
         chores.timers = timer <= wall;
         chores.leases = lease <= now;
         chores.advances = slot.advances.count > 0;
-        chores.refusals = slot.refusal_count > 0;
+        chores.refusals = slot.refusal_count > 0 && slot.refusals_at <= now;
         chores.sweep = slot.sweep;
         // The steward, who asks, has looked at all that was queued.
         if (!chores.advances && !chores.sweep) pg_atomic_write_u32(&slot.cancels_unseen, 0);
@@ -67,6 +67,7 @@ Chores chores(int64_t &sleep_ms)
         chores.partitions = pg_atomic_read_u32(&slot.partitions_wanted) != 0;
 
         int64_t due = std::min(lease, slot.owed_due);
+        if (slot.refusal_count > 0) due = std::min(due, slot.refusals_at);
         if (slot.requeued.first != nil)
             due = std::min(due, now + int64_t{static_cast<int32_t>(entries[slot.requeued.first].due_ms - static_cast<uint32_t>(now / 1000))} * 1000 + 1000);
         const int64_t wall_due = std::min(timer, slot.rescan_at);
