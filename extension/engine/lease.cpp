@@ -4,6 +4,7 @@
 #include "core/problem.hpp"
 #include "engine/attempts.hpp"
 #include "engine/document.hpp"
+#include "engine/heartbeat.hpp"
 #include "engine/refill.hpp"
 #include "shared/database.hpp"
 #include "shared/settings.hpp"
@@ -175,6 +176,25 @@ bool describe(Call &call, const Version &version, LeasedTask &leased, expression
     }
 }
 
+// Only those that were tried before can have any, so a first attempt costs nothing.
+std::map<TaskRef, Datum> earlier_progress(const std::vector<Taken> &taken)
+{
+    std::vector<TaskRef> again;
+    for (const Taken &t : taken)
+        if (t.attempt > 1) again.push_back({t.run, t.task_no});
+    if (again.empty()) return {};
+    return progress_before(std::move(again));
+}
+
+// The spec itself may be one that is kept beside its version.
+Datum with_progress(Datum spec, Datum progress)
+{
+    const Datum added = pg::jsonb_datum(R"({"progress":)" + pg::json_text_of(progress) + "}");
+    Datum both = 0;
+    pg::call_pg([&] { both = DirectFunctionCall2(jsonb_concat, spec, added); });
+    return both;
+}
+
 void take_candidates(const WorkerIdentity &worker, int max_tasks, std::vector<TaskRef> &candidates)
 {
     candidates.resize(max_tasks);
@@ -240,6 +260,7 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
     // The lease must be on disk before the worker starts, or a crash would hand the task out again under a token that somebody holds.
     ForceSyncCommit();
     const std::map<RunId, Datum> traces = traceparents(taken);
+    const std::map<TaskRef, Datum> progress = earlier_progress(taken);
     const Datum actor = call.worker_actor(worker.name);
 
     std::vector<LeasedTask> result;
@@ -261,6 +282,7 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
                                   call.engine_actor()});
             continue;
         }
+        if (auto told = progress.find({t.run, t.task_no}); told != progress.end()) leased.spec = with_progress(*leased.spec, told->second);
         if (t.input) leased.input = t.input;
         if (auto trace = traces.find(t.run); trace != traces.end()) leased.traceparent = trace->second;
         if (task.timeout_seconds > 0) {

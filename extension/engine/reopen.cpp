@@ -1,6 +1,7 @@
 #include "engine/reopen.hpp"
 
 #include "core/states.hpp"
+#include "engine/heartbeat.hpp"
 #include "engine/progress.hpp"
 #include "engine/run_row.hpp"
 
@@ -62,7 +63,7 @@ std::vector<Redriven> resolve_dead_letters(Call &call, const RunId &run, const V
     return redriven;
 }
 
-std::vector<Redriven> reopen(Call &call, const RunId &run, const RunRow &row)
+std::vector<Redriven> reopen(Call &call, const RunId &run, const RunRow &row, std::optional<int32> with_other_input)
 {
     static pg::Statement update("update _orch.run_{} set state = 'r', outcome = null, finished_at = null, started_at = coalesce(started_at, $2), deadline_at = "
                                 "$3, no = no + 1 where run_id = $1 returning no",
@@ -70,6 +71,7 @@ std::vector<Redriven> reopen(Call &call, const RunId &run, const RunRow &row)
     const Version &version = version_of(row.version_id);
     require_open();
     ForceSyncCommit();
+    forget_progress(run, version.plan.main_count, with_other_input);
     const std::vector<char> states = reset_tasks(run, version);
     std::optional<Datum> deadline;
     const int64 timeout = row.timeout_us.value_or(static_cast<int64>(version.plan.timeout_seconds * USECS_PER_SEC));
@@ -125,7 +127,7 @@ std::string_view retry(Call &call, const RunId &run)
                         "run " + core::uuid_to_text(run) + " is " + std::string(core::run_state_name(row.state)),
                         "Only a run that failed, timed out or was cancelled can be retried.",
                         {}};
-    reopen(call, run, row);
+    reopen(call, run, row, std::nullopt);
     return core::run_state_name(core::run_state::running);
 }
 
@@ -140,7 +142,7 @@ std::vector<Redriven> redrive(Call &call, int64 dead_letter, std::optional<Datum
         throw pg::error{pg::wrong_state, "the run of dead letter " + std::to_string(dead_letter) + " is " + std::string(core::run_state_name(row.state)),
                         "A run is reopened when it is over.", "Wait for it with CALL orch.await_run, or cancel it."};
     if (input) give_input.run_on(day_of(letter.run), Parameters<3>().add(pg::uuid_datum(letter.run)).add(Int32GetDatum(letter.task_no)).add(*input));
-    return reopen(call, letter.run, row);
+    return reopen(call, letter.run, row, input ? std::optional(letter.task_no) : std::nullopt);
 }
 
 void discard(Call &call, int64 dead_letter)

@@ -1,6 +1,7 @@
 // What a worker calls: start, lease, exchange, complete, fail, heartbeat, release, stop, log.
 #include "shared/workers.hpp"
 #include "core/lease_text.hpp"
+#include "engine/heartbeat.hpp"
 #include "engine/log.hpp"
 #include "engine/settle.hpp"
 #include "functions/arguments.hpp"
@@ -194,31 +195,15 @@ Datum fail(FunctionCallInfo fcinfo)
     return 0;
 }
 
-std::string lease_text(const shared::HeldLease &held)
-{
-    return core::encode_lease({held.task.run, held.task.task_no, held.attempt, static_cast<uint64>(held.token)});
-}
-
 Datum heartbeat(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
     pg::ResultSet result(fcinfo);
     const std::string name = arguments.text(0, "worker");
     Call call;
-    const WorkerIdentity worker = engine::know_worker(call, name);
+    const std::vector<engine::Beat> beats = engine::heartbeat(call, engine::know_worker(call, name), arguments.maybe(1));
     call.finish();
-    std::vector<shared::HeldLease> held;
-    shared::heartbeat(worker.slot, held);
-    std::vector<std::string> texts;
-    for (const shared::HeldLease &h : held) {
-        texts.push_back(lease_text(h));
-        result.add<2>({pg::text_datum(texts.back()), pg::text_datum(h.cancel ? "cancel" : "ok")});
-    }
-    if (auto details = arguments.maybe(1)) {
-        std::sort(texts.begin(), texts.end());
-        for (const std::string &named : pg::keys_of(*details))
-            if (!std::binary_search(texts.begin(), texts.end(), named)) result.add<2>({pg::text_datum(named), pg::text_datum("lost")});
-    }
+    for (const engine::Beat &b : beats) result.add<2>({pg::text_datum(b.lease), pg::text_datum(b.status)});
     return 0;
 }
 
@@ -241,10 +226,8 @@ Datum worker_stop(FunctionCallInfo fcinfo)
     Call call;
     const WorkerIdentity worker = engine::know_worker(call, name);
     shared::worker_drain(worker.slot);
-    std::vector<shared::HeldLease> held;
-    shared::heartbeat(worker.slot, held);
     std::vector<std::string> leases;
-    for (const shared::HeldLease &h : held) leases.push_back(lease_text(h));
+    for (const engine::Beat &b : engine::heartbeat(call, worker, std::nullopt)) leases.push_back(b.lease);
     const auto refused = engine::release(call, leases);
     update.run(engine::Parameters<2>().add(Int32GetDatum(worker.worker_id)).add(engine::time_datum(call.now())));
     shared::worker_close(worker.slot);

@@ -98,7 +98,7 @@ as 'MODULE_PATHNAME', 'orch_heartbeat';
 revoke execute on function orch.heartbeat(text, jsonb) from public;
 grant execute on function orch.heartbeat(text, jsonb) to orch_worker;
 comment on function orch.heartbeat(text, jsonb) is
-    'Extends every lease of a worker without writing to disk, and answers for each: ok, lost, or cancel.';
+    'Extends every lease of a worker and answers for each: ok, cancel, or lost where details names one that is not held. details is {LEASE: PROGRESS}, any JSON of up to 4 KiB (more is too_large), stored at most once a second, shown and given to the next attempt; without it nothing is written.';
 
 create or replace function orch.complete(lease text, output jsonb default null)
 returns void

@@ -44,7 +44,8 @@ begin
                 ('run', 'run_id', true),
                 ('task', 'run_id, task_no', true),
                 ('event', 'run_id, task_no, no', false),
-                ('log', 'run_id, task_no, attempt, line_no', false)
+                ('log', 'run_id, task_no, attempt, line_no', false),
+                ('progress', 'run_id, task_no, attempt', true)
             ) as l (parent, key, changes)
             where to_regclass(format('_orch.%I', l.parent || '_' || v_name)) is null
         loop

@@ -1,4 +1,4 @@
--- What runs. Four parents, range-partitioned by run id (a UUID v7, so by time), with no key and no index on any of them: a key on a partitioned
+-- What runs. Five parents, range-partitioned by run id (a UUID v7, so by time), with no key and no index on any of them: a key on a partitioned
 -- parent that belongs to an extension breaks pg_restore. The leaves are made by _orch.make_partitions, ahead of time, with their keys, before ATTACH.
 
 create table _orch.run (
@@ -73,7 +73,17 @@ create table _orch.log (
 ) partition by range (run_id);
 comment on table _orch.log is 'Log lines of attempts: stdout, stderr, notices of SQL tasks, lines sent by workers.';
 
+create table _orch.progress (
+    run_id uuid not null,
+    at timestamptz not null,
+    task_no int not null,
+    attempt smallint not null,
+    progress jsonb not null
+) partition by range (run_id);
+comment on table _orch.progress is 'What attempts told last of how far they are, for those who look and for the attempt that comes next. Partitioned like its runs, so that it goes with them and no settle has to delete it.';
+
 select pg_catalog.pg_extension_config_dump('_orch.run', '');
 select pg_catalog.pg_extension_config_dump('_orch.task', '');
 select pg_catalog.pg_extension_config_dump('_orch.event', '');
 select pg_catalog.pg_extension_config_dump('_orch.log', '');
+select pg_catalog.pg_extension_config_dump('_orch.progress', '');

@@ -48,7 +48,15 @@ select
     case when t.state in ('d', 'w') then t.due_at end as due_at,
     t.priority::int as priority,
     p.level,
-    p.is_finally
+    p.is_finally,
+    (
+        select g.progress
+        from _orch.progress as g
+        where g.run_id = t.run_id
+            and g.task_no = t.task_no
+        order by g.attempt desc
+        limit 1
+    ) as progress
 from _orch.task as t
 join _orch.version_task as p on p.version_id = t.version_id and p.task_no = t.task_no
 join _orch.version as v on v.version_id = t.version_id
@@ -81,6 +89,7 @@ comment on column orch.tasks.due_at is 'When it goes on, if it is scheduled or w
 comment on column orch.tasks.priority is 'Its priority together with that of its run.';
 comment on column orch.tasks.level is 'The longest way from a root, in edges.';
 comment on column orch.tasks.is_finally is 'Whether it belongs to the finally tasks.';
+comment on column orch.tasks.progress is 'What its worker told last of how far it is, in this attempt or an earlier one.';
 
 -- What closes an attempt is the next event of its kind after the start: a retry scheduled, given back, an end, or a lease that expired, which is
 -- followed by the retry or the end that it led to. Partitioned by (run, task), so a condition on run_id goes below the window.
@@ -101,7 +110,14 @@ select
     case when a.end_kind = 50 then a.led_to_error else a.end_error end as error,
     a.at as started_at,
     a.end_at as finished_at,
-    a.end_at - a.at as duration
+    a.end_at - a.at as duration,
+    (
+        select g.progress
+        from _orch.progress as g
+        where g.run_id = a.run_id
+            and g.task_no = a.task_no
+            and g.attempt = a.attempt
+    ) as progress
 from (
     select
         e.run_id,
@@ -144,3 +160,4 @@ comment on column orch.attempts.error is 'Why it did not succeed.';
 comment on column orch.attempts.started_at is 'When it was leased.';
 comment on column orch.attempts.finished_at is 'When it was settled, given back or lost.';
 comment on column orch.attempts.duration is 'How long it took.';
+comment on column orch.attempts.progress is 'What its worker told last of how far it is.';

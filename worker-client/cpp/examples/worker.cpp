@@ -7,7 +7,8 @@ int main()
         if (!input.contains("width")) throw orch::task_error("validation", "no_width", "the input has no width");
         const int width = input["width"];
         task.log("resizing to " + std::to_string(width));
-        for (int row = 0; row < width && !task.stop.stop_requested(); ++row) {}  // a cancel or a timeout ends the work early
+        int row = task.previous_progress.is_object() ? task.previous_progress.value("row", 0) : 0;                  // where a lost attempt was
+        for (; row < width && !task.stop.stop_requested(); ++row) task.progress({{"row", row}, {"width", width}});  // a cancel or a timeout ends the work early
         return {{"width", width}, {"attempt", task.attempt}};
     });
     worker.run();  // until stop(), which a signal handler may call

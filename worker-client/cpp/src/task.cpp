@@ -11,6 +11,7 @@ constexpr int max_lines = 10'000;
 constexpr size_t max_line_bytes = size_t{1} << 20;
 constexpr size_t max_line = 8192;
 constexpr size_t max_progress = 4096;
+constexpr std::chrono::milliseconds between_progress{1100};  // the server's second, and what a connection may take less the second time
 
 std::string now_text()
 {
@@ -61,6 +62,7 @@ task::task(const rows &leased, int row) : task()
     spec = leased.text(row, "spec");
     input = leased.at(row, "input").value_or("null");
     const auto parsed = json::parse(spec, nullptr, false);
+    if (parsed.is_object()) previous_progress = parsed.value("progress", json());
     if (const double seconds = seconds_of(leased, row, parsed.is_object() ? parsed : json::object()); seconds > 0)
         deadline = leased_at + std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
@@ -81,7 +83,7 @@ void task::log(std::string_view line, std::string_view stream)
 
 void task::progress(const json &details)
 {
-    auto text = details.dump();
+    auto text = without_nul_escapes(details.dump());  // jsonb would refuse them, and the heartbeat with them
     if (text.size() > max_progress) throw std::length_error("progress of " + std::to_string(text.size()) + " bytes, more than " + std::to_string(max_progress));
     const std::lock_guard hold(lock_);
     progress_ = std::move(text);
@@ -93,9 +95,11 @@ std::string task::take_lines()
     return lines_.empty() ? std::string() : std::exchange(lines_, {}) + "]";
 }
 
-std::string task::take_progress()
+std::string task::take_progress(std::chrono::steady_clock::time_point now)
 {
     const std::lock_guard hold(lock_);
+    if (progress_.empty() || now - progress_at_ < between_progress) return {};
+    progress_at_ = now;
     return std::exchange(progress_, {});
 }
 

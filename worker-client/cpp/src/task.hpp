@@ -21,8 +21,8 @@ public:
 
     /// Lines written since the last call, as the JSON that orch.log takes; empty where there are none.
     [[nodiscard]] std::string take_lines();
-    /// The newest progress that was not taken yet; empty where there is none.
-    [[nodiscard]] std::string take_progress();
+    /// The newest progress that was not taken yet; empty where there is none, or where the last one is so young that the server would not store it.
+    [[nodiscard]] std::string take_progress(std::chrono::steady_clock::time_point now);
 
     /// Why it was told to stop.
     enum class reason { none, cancelled, timed_out, lost, draining };
@@ -43,6 +43,7 @@ private:
     std::mutex lock_;
     std::string lines_;
     std::string progress_;
+    std::chrono::steady_clock::time_point progress_at_{};  // when the last one was taken
     int line_count_ = 0;
     size_t line_bytes_ = 0;
 };

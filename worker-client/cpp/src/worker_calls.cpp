@@ -106,11 +106,12 @@ void worker::loop::send_lines()
 void worker::loop::send_heartbeat()
 {
     json details = json::object();
+    const auto now = clock::now();
     for (const auto &[lease, work] : tasks_)
-        if (const auto text = work->take_progress(); !text.empty()) details[lease] = json::parse(text);
+        if (const auto text = work->take_progress(now); !text.empty()) details[lease] = json::parse(text);
     if (details.empty()) send({.kind = call::heartbeat}, "select lease, status from orch.heartbeat($1)", {options.id});
     else send({.kind = call::heartbeat}, "select lease, status from orch.heartbeat($1, $2::jsonb)", {options.id, details.dump()});
-    heartbeat_at_ = clock::now() + heartbeat_interval_;
+    heartbeat_at_ = now + heartbeat_interval_;
     check_leases_ = false;
 }
 

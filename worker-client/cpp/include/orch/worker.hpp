@@ -28,12 +28,14 @@ public:
     std::string idempotency_key;                                    ///< The same in every attempt: hand it to systems that can tell repeats by it.
     std::string traceparent;                                        ///< W3C trace context; may be empty.
     std::optional<std::chrono::steady_clock::time_point> deadline;  ///< When this attempt times out.
+    json previous_progress;                                         ///< What an attempt before this one told last, to go on from; null where none did.
     /// Set at cancel, timeout, a lost lease or the end of a drain: stop soon, what is returned then may not count.
     std::stop_token stop;
 
     /// Adds a line to orch.logs. At most 10,000 lines or 1 MiB an attempt are kept; the rest is dropped.
     virtual void log(std::string_view line, std::string_view stream = "log") = 0;
-    /// Shown with the lease from the next heartbeat on. Throws std::length_error above 4 KiB.
+    /// Goes with the next heartbeat: shown in orch.attempts and orch.tasks, and given to the next attempt as previous_progress. What is told in between
+    /// replaces what was told before. Throws std::length_error above 4 KiB of JSON.
     virtual void progress(const json &details) = 0;
 };
 
