@@ -20,6 +20,7 @@ int heartbeat_interval_ms = 5'000;
 int sql_workers = 2;
 int expression_timeout_ms = 100;
 int timeout_grace_ms = 1'000;
+int log_plan_min_duration_ms = -1;
 bool test_clock = false;
 char *tenant = nullptr;
 
@@ -55,6 +56,9 @@ void define()
     DefineCustomIntVariable("orch.timeout_grace", "How long after its timeout an attempt may still report by itself.",
                             "The worker stops a task at its timeout and reports it; the engine ends the attempt when no report has come by then.",
                             &timeout_grace_ms, 1'000, 0, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("orch.log_plan_min_duration", "From which duration on the plan of a SQL task's statement is kept in the history.",
+                            "orch.explain shows it. -1 keeps none, 0 all; above it rows are counted while the statement runs.", &log_plan_min_duration_ms, -1,
+                            -1, 24 * 3600 * 1000, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("orch.tenant", "The tenant that this session acts for.",
                                "Counts only for members of orch_admin; for all others the tenant comes from the role.", &tenant, "", PGC_USERSET, 0, nullptr,
                                nullptr, nullptr);

@@ -46,6 +46,7 @@ struct Runner {
     Caught error;  // how the statement went wrong, for the turn that says so
     std::string error_class;
     std::vector<engine::LogLine> notices;
+    std::string cost;  // empty where it did not come to run
 };
 
 Runner *runner;  // leaked: it lives as long as the process
@@ -61,13 +62,14 @@ void take_next(Call &call, const WorkerIdentity &worker)
 
 WorkerIdentity identity(Call &call) { return engine::know_runner(call, runner->name, runner->role); }
 
-SettleStatus settle_job(Call &call, const WorkerIdentity &worker, std::optional<Datum> output, std::optional<Datum> error)
+SettleStatus settle_job(Call &call, const WorkerIdentity &worker, std::optional<Datum> output, std::optional<Datum> error, std::optional<Datum> facts)
 {
     std::vector<Settlement> settlements(1);
     settlements[0].lease_text = runner->job->lease;
     settlements[0].lease = core::decode_lease(runner->job->lease);
     settlements[0].output = output;
     settlements[0].error = error;
+    settlements[0].facts = facts;
     engine::settle(call, &worker, settlements, false);
     return settlements[0].status;
 }
@@ -97,7 +99,7 @@ bool run_one(void *)
     Call call;
     const WorkerIdentity worker = identity(call);
     engine::append_log(call, job.task, job.attempt, take_notices());
-    if (settle_job(call, worker, pg::jsonb_datum(output), std::nullopt) != SettleStatus::ok) raise_lost();
+    if (settle_job(call, worker, pg::jsonb_datum(output), std::nullopt, pg::jsonb_datum(cost_of_sql())) != SettleStatus::ok) raise_lost();
     take_next(call, worker);
     call.finish();
     return false;
@@ -112,7 +114,8 @@ bool fail_one(void *)
     Call call;
     const WorkerIdentity worker = identity(call);
     engine::append_log(call, job.task, job.attempt, runner->notices);
-    settle_job(call, worker, std::nullopt, pg::jsonb_datum(core::to_text(error)));
+    settle_job(call, worker, std::nullopt, pg::jsonb_datum(core::to_text(error)),
+               runner->cost.empty() ? std::nullopt : std::optional(pg::jsonb_datum(runner->cost)));
     take_next(call, worker);
     call.finish();
     return false;
@@ -131,6 +134,7 @@ bool release_one(void *)
 bool classify_failure()
 {
     runner->notices = take_notices();
+    runner->cost = cost_of_sql();
     shared::LeaseState held;
     const bool told_to_stop = shared::lease_of(runner->job->task, held) && held.cancel;
     const bool interrupted = runner->error.code == "57014";

@@ -1,6 +1,7 @@
 #include "background/sql_session.hpp"
 
 #include "background/turn.hpp"
+#include "pg/sql_meter.hpp"
 #include "pg/user_sql.hpp"
 #include "shared/clock.hpp"
 #include "shared/settings.hpp"
@@ -33,6 +34,8 @@ constinit int notice_count = 0;
 constinit bool catching = false;
 constinit emit_log_hook_type previous_hook = nullptr;
 constinit bool hit_time_limit = false;
+pg::SqlCost *cost = nullptr;  // leaked: of the last run_sql
+constinit std::optional<uint64> row_count = std::nullopt;
 
 void on_log(ErrorData *data)
 {
@@ -117,6 +120,8 @@ void begin_sql_session()
 {
     previous_hook = emit_log_hook;
     emit_log_hook = on_log;
+    cost = new pg::SqlCost;
+    pg::install_sql_meter();
     // Below this level a background worker does not even form a notice.
     pg::call_pg([] { SetConfigOption("log_min_messages", "notice", PGC_SUSET, PGC_S_OVERRIDE); });
 }
@@ -125,17 +130,36 @@ std::string run_sql(const RunnerSql &sql)
 {
     const Catching catching_notices;
     pg::SqlResult result;
+    row_count.reset();
     pg::call_pg([] { SPI_connect(); });
     apply_settings(sql.settings);
     {
         const TimeLimit limit(sql.timeout_seconds);
+        const int64 plans_from_us = settings::log_plan_min_duration_ms < 0 ? -1 : settings::log_plan_min_duration_ms * INT64CONST(1000);
+        const pg::SqlMeter meter(sql.text.c_str(), plans_from_us, *cost);
         result = pg::execute_user_sql(sql.text, sql.params, static_cast<size_t>(settings::max_result_bytes));
     }
     pg::call_pg([] { SPI_finish(); });
+    row_count = result.row_count;
     if (result.truncated)
         throw pg::error{ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the rows have more than orch.max_result_bytes (" + std::to_string(settings::max_result_bytes) + ")",
                         "The statement's effect is rolled back.", "Select less, or write the rows to a table."};
     return R"({"row_count":)" + std::to_string(result.row_count) + R"(,"rows":)" + result.rows + "}";
+}
+
+std::string cost_of_sql()
+{
+    if (cost->duration_us == 0) return {};
+    core::Json sql = core::Json::object();
+    if (row_count) sql["rows"] = *row_count;
+    sql["duration_ms"] = static_cast<double>(cost->duration_us) / 1000;
+    sql["buffers_hit"] = cost->buffers_hit;
+    sql["buffers_read"] = cost->buffers_read;
+    sql["buffers_dirtied"] = cost->buffers_dirtied;
+    sql["buffers_written"] = cost->buffers_written;
+    sql["wal_bytes"] = cost->wal_bytes;
+    if (std::string plans = pg::measured_plans(); !plans.empty()) sql["plan"] = std::move(plans);
+    return core::to_text(core::Json{{"sql", std::move(sql)}});
 }
 
 bool timed_out() { return hit_time_limit; }
@@ -169,6 +193,7 @@ void forget_session()
         return false;
     });
     take_notices();
+    *cost = {};
 }
 
 }  // namespace orch::background

@@ -21,6 +21,9 @@ void begin_sql_session();
 /// Runs it as the session's role in the open transaction; returns the output {row_count, rows} as JSON. Throws what goes wrong.
 std::string run_sql(const RunnerSql &sql);
 
+/// What the last run_sql cost, as the JSON that its attempt's last event keeps, {"sql": {...}}; empty where it did not come to run.
+std::string cost_of_sql();
+
 /// True when the last run_sql ended by its time limit.
 bool timed_out();
 

@@ -139,13 +139,14 @@ void end_attempts(Call &call, std::span<const EndedAttempt> ended)
         if (e->how == HowEnded::lease_expired) call.events().add({t.run, t.task_no, t.no - 1, EventKind::lease_expired, attempt, call.engine_actor()});
         const Datum actor = e->actor ? *e->actor : call.engine_actor();
         if (planned.to == core::task_state::scheduled) {
-            call.events().add({t.run, t.task_no, t.no, EventKind::task_retry_scheduled, attempt, actor, retry_details(e->error, planned.delay_us, *t.due_at)});
+            call.events().add(
+                {t.run, t.task_no, t.no, EventKind::task_retry_scheduled, attempt, actor, retry_details(e->error, planned.delay_us, *t.due_at), e->facts});
             shared::on_commit_timer(*t.due_at, {t.run, t.task_no}, shared::TimerKind::retry);
             // Should the run have begun to end while this was not committed yet, whoever looked at it saw an attempt that runs.
             shared::on_commit_advance({t.run, run_itself});
             continue;
         }
-        call.events().add({t.run, t.task_no, t.no, core::task_end_event(planned.to), attempt, actor, e->error});
+        call.events().add({t.run, t.task_no, t.no, core::task_end_event(planned.to), attempt, actor, e->error, e->facts});
         if (planned.to != cancelled) write_dead_letter(call, t.run, version, t.task_no, attempt, planned.to, e->error);
         follow_other_end(t.run, version, t.task_no, planned.to);
     }

@@ -27,6 +27,7 @@ struct EndedAttempt {
     bool stopped = false;            // it had been told to stop: no further attempt
     bool forget_token = false;       // a late settle is `lost`
     std::optional<Datum> actor = {};
+    std::optional<Datum> facts = {};  // for the attempt's last event
 };
 
 /// Ends them all. Rows are locked by the caller.

@@ -7,12 +7,17 @@ namespace orch::engine {
 
 void EventBatch::write()
 {
-    static pg::Statement insert(
-        "insert into _orch.event_{} (run_id, at, pos, task_no, no, kind, attempt, actor, payload)"
-        " select u.run_id, $1, u.pos, u.task_no, u.no, u.kind, nullif(u.attempt, 0), u.actor, u.payload"
-        " from unnest($2::uuid[], $3::int8[], $4::int4[], $5::int4[], $6::int2[], $7::int2[], $8::text[], $9::jsonb[])"
-        " u(run_id, pos, task_no, no, kind, attempt, actor, payload)",
-        {TIMESTAMPTZOID, UUIDARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, TEXTARRAYOID, JSONBARRAYOID});
+#define ORCH_INSERT_EVENTS(column, parameter)                                                                                \
+    "insert into _orch.event_{} (run_id, at, pos, task_no, no, kind, attempt, actor, payload" column ")"                     \
+    " select u.run_id, $1, u.pos, u.task_no, u.no, u.kind, nullif(u.attempt, 0), u.actor, u.payload" column                  \
+    " from unnest($2::uuid[], $3::int8[], $4::int4[], $5::int4[], $6::int2[], $7::int2[], $8::text[], $9::jsonb[]" parameter \
+    ") u(run_id, pos, task_no, no, kind, attempt, actor, payload" column ")"
+    static pg::Statement insert(ORCH_INSERT_EVENTS("", ""), {TIMESTAMPTZOID, UUIDARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT2ARRAYOID,
+                                                             TEXTARRAYOID, JSONBARRAYOID});
+    static pg::Statement insert_with_facts(
+        ORCH_INSERT_EVENTS(", facts", ", $10::jsonb[]"),
+        {TIMESTAMPTZOID, UUIDARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID});
+#undef ORCH_INSERT_EVENTS
     if (events_.empty()) return;
 
     // Stretches of one day; an event is added after what it records, so within a task the order is already causal.
@@ -21,8 +26,10 @@ void EventBatch::write()
     by_day(
         events_, [](const Event &e) { return day_of(e.run); },
         [&](int day, size_t first, size_t last) {
-            pg::Column run(UUIDOID), position(INT8OID), task_no(INT4OID), no(INT4OID), kind(INT2OID), attempt(INT2OID), actor(TEXTOID), payload(JSONBOID);
-            for (pg::Column *column : {&run, &position, &task_no, &no, &kind, &attempt, &actor, &payload}) column->reserve(last - first);
+            pg::Column run(UUIDOID), position(INT8OID), task_no(INT4OID), no(INT4OID), kind(INT2OID), attempt(INT2OID), actor(TEXTOID), payload(JSONBOID),
+                facts(JSONBOID);
+            for (pg::Column *column : {&run, &position, &task_no, &no, &kind, &attempt, &actor, &payload, &facts}) column->reserve(last - first);
+            bool any_facts = false;  // few have any, and the others do not pay for them
             for (size_t i = first; i < last; i++) {
                 const Event &e = events_[i];
                 run.add(e.run);
@@ -33,8 +40,10 @@ void EventBatch::write()
                 attempt.add(Int16GetDatum(e.attempt));
                 actor.add(e.actor);
                 payload.add(e.payload);
+                facts.add(e.facts);
+                any_facts |= e.facts.has_value();
             }
-            pg::Parameters<9> parameters;
+            pg::Parameters<10> parameters;
             parameters.add(TimestampTzGetDatum(at_))
                 .add(run.array())
                 .add(position.array())
@@ -44,7 +53,8 @@ void EventBatch::write()
                 .add(attempt.array())
                 .add(actor.array())
                 .add(payload.array());
-            insert.run_on(day, parameters);
+            if (any_facts) insert_with_facts.run_on(day, parameters.add(facts.array()));
+            else insert.run_on(day, parameters);
         });
     events_.clear();
 }

@@ -20,6 +20,7 @@ public:
         int16 attempt = 0;                  // 0 = none
         std::optional<Datum> actor = {};    // text
         std::optional<Datum> payload = {};  // jsonb
+        std::optional<Datum> facts = {};    // jsonb object: what else is known, shown beside what the payload brings
     };
     void add(Event event) { events_.push_back(event); }
 

@@ -24,6 +24,7 @@ constexpr int columns = 8;
     "  when e.kind in (8, 9, 10, 24, 25, 27, 28) then jsonb_build_object('error', e.payload)" \
     "  when jsonb_typeof(e.payload) = 'object' then e.payload"                                \
     "  else jsonb_build_object('detail', e.payload) end"                                      \
+    " || coalesce(e.facts, jsonb_build_object())"                                             \
     " from _orch.event_{} e join _orch.run_{} r on r.run_id = e.run_id"                       \
     " left join _orch.version_task p on p.version_id = r.version_id and p.task_no = e.task_no"
 

@@ -78,7 +78,7 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                 Settlement &s = **found;
                 s.status = SettleStatus::ok;
                 call.events().add({id, no, rows.int4(i, 3), EventKind::task_succeeded, rows.int2(i, 5),
-                                   worker ? call.worker_actor(worker->name) : call.role_actor(), s.output});
+                                   worker ? call.worker_actor(worker->name) : call.role_actor(), s.output, s.facts});
                 shared::on_commit_unlease({id, no}, static_cast<int64>(s.lease->token));
                 done.push_back({id, &version_of(rows.int4(i, 4)), no});
             }
@@ -101,7 +101,8 @@ void settle_failures(Call &call, const WorkerIdentity *worker, const std::vector
         s.status = SettleStatus::ok;
         shared::LeaseState held;
         const bool stopped = shared::lease_of({a.run, a.task_no}, held) && held.cancel;
-        ended.push_back({a, HowEnded::failed, bounded_error(*s.error), s.retry, stopped, false, worker ? call.worker_actor(worker->name) : call.role_actor()});
+        ended.push_back(
+            {a, HowEnded::failed, bounded_error(*s.error), s.retry, stopped, false, worker ? call.worker_actor(worker->name) : call.role_actor(), s.facts});
         shared::on_commit_unlease({a.run, a.task_no}, static_cast<int64>(s.lease->token));
     }
     end_attempts(call, ended);

@@ -20,6 +20,7 @@ struct Settlement {
     std::optional<Datum> output;       // jsonb of a success
     std::optional<Datum> error;        // jsonb of a failure
     std::optional<bool> retry;
+    std::optional<Datum> facts = {};  // jsonb object of what was measured, kept with the attempt's last event
     SettleStatus status = SettleStatus::lost;
     size_t size = 0;  // bytes of what was too large
 };

@@ -52,12 +52,28 @@ std::string outcome_sentence(const WhyFacts &facts)
     return " Its main tasks are decided: it will end as " + std::string(core::run_state_name(outcome)) + " once its finally tasks are over.";
 }
 
+// What the engine does by itself as soon as it can, and does not do.
+Reason waits_for_engine(std::string detail)
+{
+    return {{}, {}, "waits for the engine", std::move(detail), "See the rows \"engine\" and \"steward\" of orch.health."};
+}
+
+Reason why_scheduled(const WhyFacts &facts)
+{
+    if (!facts.run.run_at) return {{}, {}, "waits for its time", "It has a time to start at.", {}};
+    if (const std::string trouble = engine_trouble(facts); *facts.run.run_at <= facts.now && !trouble.empty())
+        return waits_for_engine("It was to start at " + moment(facts, *facts.run.run_at) + ". " + trouble);
+    return {{}, {}, "waits for its time", "It starts at " + moment(facts, *facts.run.run_at) + ".", {}};
+}
+
 Reason why_queued(const WhyFacts &facts)
 {
     const Version &version = *facts.run.version;
     const int limit = version.plan.max_active_runs, active = shared::active(version.workflow_id);
     const std::string name = core::in_quotes(version.workflow);
     std::string detail = "Workflow " + name + " allows " + std::to_string(limit) + (limit == 1 ? " active run" : " active runs");
+    if (const std::string trouble = engine_trouble(facts); active >= 0 && active < limit && !trouble.empty())
+        return waits_for_engine(detail + ", and only " + std::to_string(active) + (active == 1 ? " is" : " are") + " active. " + trouble);
     detail += active >= 0 ? ", and " + std::to_string(active) + (active == 1 ? " is active." : " are active.") : ".";
     return {{},
             {},
@@ -116,8 +132,7 @@ Reason why_run(const WhyFacts &facts)
                 "If this lasts, see orch.health and the server's log."};
     switch (state) {
     case run_state::queued: return why_queued(facts);
-    case run_state::scheduled:
-        return {{}, {}, "waits for its time", facts.run.run_at ? "It starts at " + moment(facts, *facts.run.run_at) + "." : "It has a time to start at.", {}};
+    case run_state::scheduled: return why_scheduled(facts);
     case run_state::paused: return {{}, {}, "is paused", "Nothing new starts. " + progress_of(facts), {}};
     case run_state::cancelling: return why_cancelling(facts);
     default: return why_running(facts);

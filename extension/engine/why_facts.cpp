@@ -2,6 +2,7 @@
 
 #include "core/problem.hpp"
 #include "core/states.hpp"
+#include "shared/database.hpp"
 
 namespace orch::engine {
 
@@ -82,19 +83,49 @@ void read_workers(WhyFacts &facts, const std::vector<int32> &tasks)
     for (uint64 i = 0; i < rows.count(); i++) facts.workers.emplace(rows.int4(i, 1), rows.text(i, 2));
 }
 
+void read_who_is_there(WhyFacts &facts)
+{
+    static pg::Statement select(
+        "select w.worker_id, w.worker, w.queues, coalesce(w.handlers, array[':command', ':http']) from _orch.worker w where w.worker_id "
+        "= any($1)",
+        {INT4ARRAYOID});
+    std::vector<int32> ids;
+    std::map<int32, shared::WorkerStatus> status;
+    for (shared::WorkerStatus &s : shared::worker_status()) {
+        ids.push_back(s.worker_id);
+        status.emplace(s.worker_id, std::move(s));
+    }
+    if (ids.empty()) return;
+    const pg::Rows rows = select.run(Parameters<1>().add(numbers(ids)));
+    for (uint64 i = 0; i < rows.count(); i++) {
+        const int32 id = rows.int4(i, 1);
+        facts.there.emplace(id, WorkerLook{status.at(id), rows.text(i, 2), pg::texts_of(rows.get(i, 3), "queues"), pg::texts_of(rows.get(i, 4), "handlers")});
+    }
+}
+
 }  // namespace
 
 WhyFacts gather_facts(Call &call, const RunId &id, const std::optional<std::string> &task, std::vector<int32> &asked)
 {
-    WhyFacts facts{look_at_run(call, id), {}, call.now(), {}, {}, {}, {}};
+    WhyFacts facts{look_at_run(call, id), {}, call.now(), {}, {}, {}, {}, {}, shared::steward_pid() != 0, shared::steward_late_us()};
     facts.tasks = look_at_tasks(facts.run);
     asked = task ? std::vector<int32>{find_task(facts.run, *task)} : worth_telling(facts.tasks);
     read_errors(facts, asked);
     read_dead_letters(facts);
     read_workers(facts, asked);
-    if (std::any_of(asked.begin(), asked.end(), [&](int32 t) { return facts.tasks[t].state == ready; }))
+    const auto any_is = [&](char state) { return std::any_of(asked.begin(), asked.end(), [&](int32 t) { return facts.tasks[t].state == state; }); };
+    if (any_is(ready) || any_is(running)) read_who_is_there(facts);
+    if (any_is(ready))
         for (shared::RouteStatus &status : shared::route_status()) facts.routes.emplace(status.route_id, std::move(status));
     return facts;
+}
+
+std::string engine_trouble(const WhyFacts &facts)
+{
+    constexpr int64 late_us = 10 * USECS_PER_SEC;  // a turn may take a moment, and so may the pause after an error
+    if (!facts.steward_runs) return "The engine's steward does not run.";
+    if (facts.steward_late_us >= late_us) return "The engine's steward has been wanted for " + span(facts.steward_late_us) + " and has not come.";
+    return {};
 }
 
 std::string named(const WhyFacts &facts, const std::vector<int32> &tasks)

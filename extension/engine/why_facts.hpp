@@ -4,12 +4,23 @@
 #include "engine/run_look.hpp"
 #include "engine/why.hpp"
 #include "shared/routes.hpp"
+#include "shared/workers.hpp"
 
 namespace orch::engine {
 
 struct TaskError {
     EventKind kind;
     std::string error_class, code, message;
+};
+
+/// A worker that memory knows, and what it serves by its row.
+struct WorkerLook {
+    shared::WorkerStatus status;
+    std::string name;
+    std::vector<std::string> queues, handlers;
+
+    bool serves_queue(std::string_view queue) const { return std::find(queues.begin(), queues.end(), queue) != queues.end(); }
+    bool serves_handler(std::string_view handler) const { return std::find(handlers.begin(), handlers.end(), handler) != handlers.end(); }
 };
 
 struct WhyFacts {
@@ -20,6 +31,9 @@ struct WhyFacts {
     std::map<int32, int64> dead_letters;          // by task: the open one
     std::map<int32, std::string> workers;         // by number
     std::map<int32, shared::RouteStatus> routes;  // by number: those that memory knows
+    std::map<int32, WorkerLook> there;            // by number: those that memory knows, where a task is ready or running
+    bool steward_runs;
+    int64 steward_late_us;
 
     const core::PlannedTask &plan_of(int32 task) const { return run.version->task(task); }
 };
@@ -28,6 +42,9 @@ WhyFacts gather_facts(Call &call, const RunId &run, const std::optional<std::str
 
 /// Why this task is in its state.
 Reason why_task(const WhyFacts &facts, int32 task_no);
+
+/// What keeps the engine from doing what is its own to do now: a sentence, empty where nothing does.
+std::string engine_trouble(const WhyFacts &facts);
 
 /// `"a" (running), "b" (ready) and 7 more`.
 std::string named(const WhyFacts &facts, const std::vector<int32> &tasks);

@@ -60,6 +60,14 @@ std::string rule_sentence(const core::PlannedTask &task)
     return " Its trigger rule is " + std::string(core::trigger_rule_name(task.rule)) + ".";
 }
 
+// What the engine does by itself as soon as it can, and does not do. The detail says what that is.
+std::optional<Answer> waits_for_engine(const WhyFacts &facts, const std::string &detail)
+{
+    const std::string trouble = engine_trouble(facts);
+    if (trouble.empty()) return std::nullopt;
+    return Answer{"waits for the engine", detail + ' ' + trouble, "See the rows \"engine\" and \"steward\" of orch.health."};
+}
+
 Answer why_pending(const WhyFacts &facts, int32 task)
 {
     const core::PlannedTask &planned = facts.plan_of(task);
@@ -73,6 +81,7 @@ Answer why_pending(const WhyFacts &facts, int32 task)
         for (int32 t = 0; t < facts.run.version->plan.main_count; t++) left += !core::is_final(facts.tasks[t].state);
         return {"waits for the main tasks", "It is a finally task, and " + counted(left, "main task is", "main tasks are") + " not over.", {}};
     }
+    if (auto late = waits_for_engine(facts, "Nothing stands before it any more.")) return *late;
     return {"is about to be decided", "Nothing stands before it any more: the engine looks at it next.",
             "If this lasts, see the row \"engine\" of orch.health."};
 }
@@ -110,6 +119,39 @@ Answer why_sql_waits(const WhyFacts &facts, const shared::RouteStatus *route)
             "If this lasts: raise max_worker_processes, let the role log in, and see the server's log."};
 }
 
+std::string names_of(const std::vector<const WorkerLook *> &workers)
+{
+    constexpr size_t most = 5;
+    std::string text;
+    for (size_t i = 0; i < workers.size() && i < most; i++) text += (i > 0 ? ", " : "") + core::in_quotes(workers[i]->name);
+    if (workers.size() > most) text += " and " + std::to_string(workers.size() - most) + " more";
+    return text;
+}
+
+// Nobody who is alive serves it: those who nearly do are the likeliest cause.
+Answer why_unserved(const WhyFacts &facts, const core::PlannedTask &planned, const std::string &place, const std::string &since)
+{
+    std::vector<const WorkerLook *> leaving, silent, same_queue, same_handler;
+    for (const auto &[id, worker] : facts.there) {
+        if (worker.status.closed || worker.status.runner_pid != 0) continue;
+        const bool queue = worker.serves_queue(planned.queue), handler = worker.serves_handler(planned.handler);
+        if (queue && handler) (worker.status.alive && worker.status.draining ? leaving : silent).push_back(&worker);
+        else if (worker.status.alive && queue) same_queue.push_back(&worker);
+        else if (worker.status.alive && handler) same_handler.push_back(&worker);
+    }
+    if (!leaving.empty())
+        return {"its workers are leaving", names_of(leaving) + " served " + place + " and take no more tasks." + since, how_to_serve(planned)};
+    if (!silent.empty())
+        return {"its workers are silent",
+                names_of(silent) + " served " + place + "; the last word of " + core::in_quotes(silent.front()->name) + " came at " +
+                    moment(facts, silent.front()->status.last_seen_us) + "." + since,
+                how_to_serve(planned)};
+    std::string detail = "No worker that is alive serves " + place + ".";
+    if (!same_queue.empty()) detail += " On that queue, but without that handler: " + names_of(same_queue) + ".";
+    if (!same_handler.empty()) detail += " With that handler, but on other queues: " + names_of(same_handler) + ".";
+    return {"no worker serves it", detail + since, how_to_serve(planned)};
+}
+
 Answer why_ready(const WhyFacts &facts, int32 task)
 {
     const core::PlannedTask &planned = facts.plan_of(task);
@@ -120,11 +162,28 @@ Answer why_ready(const WhyFacts &facts, int32 task)
     const std::string place = "handler " + core::in_quotes(planned.handler) + " on queue " + core::in_quotes(planned.queue);
     const TaskLook &look = facts.tasks[task];
     const std::string since = look.ready_at ? " It has been ready since " + moment(facts, *look.ready_at) + "." : "";
-    if (!route || route->workers == 0) return {"no worker serves it", "No worker that is alive serves " + place + "." + since, how_to_serve(planned)};
+    if (!route || route->workers == 0) return why_unserved(facts, planned, place, since);
+    int64 held = 0, serving = 0, busy = 0;
+    for (const auto &[id, worker] : facts.there) {
+        if (!worker.status.alive || worker.status.draining || !worker.serves_queue(planned.queue) || !worker.serves_handler(planned.handler)) continue;
+        serving++;
+        held += worker.status.running;
+        busy += worker.status.running > 0 && !worker.status.waiting;
+    }
     std::string detail =
         counted(route->workers, "worker serves ", "workers serve ") + place + ", and " + counted(route->ready, "task is", "tasks are") + " ready for them.";
     if (route->spilled) detail += " More wait in the rows alone.";
+    if (serving > 0 && busy == serving)
+        return {"its workers are busy", detail + (serving == 1 ? " It holds " : " They hold ") + counted(held, "task", "tasks") + "." + since,
+                "Start more, or see orch.workers."};
     return {"waits for a worker", detail + since, "They may be busy: start more, or see orch.workers."};
+}
+
+// A statement of a SQL task may wait for somebody else's lock like any other.
+std::string who_blocks(int runner_pid)
+{
+    static pg::Statement select("select array_to_string(pg_blocking_pids($1), ', ')", {INT4OID});
+    return select.run(Parameters<1>().add(Int32GetDatum(runner_pid))).text(0, 1);
 }
 
 Answer why_running(const WhyFacts &facts, int32 task)
@@ -138,10 +197,24 @@ Answer why_running(const WhyFacts &facts, int32 task)
     detail += '.';
     shared::LeaseState lease;
     if (!shared::lease_of({facts.run.id, task}, lease)) return {"is running", detail, {}};
-    const int64 left = lease.deadline_us - shared::monotonic_us();
-    detail += left > 0 ? " Its lease lasts another " + span(left) + " unless a heartbeat extends it."
-                       : " Its lease has run out: the engine is about to take it back.";
     if (lease.cancel) return {"is told to stop", detail + " The worker learns at its next heartbeat that it is to stop.", {}};
+    const auto there = facts.there.find(look.worker_id);
+    if (const int pid = there == facts.there.end() ? 0 : there->second.status.runner_pid; pid != 0) {
+        // Its lock on the task's row stands for heartbeats.
+        if (const std::string pids = who_blocks(pid); !pids.empty())
+            return {"waits for a lock", detail + " Its statement waits for a lock that process " + pids + " holds.",
+                    "See pg_stat_activity for what that process does; select pg_terminate_backend(...) ends it."};
+        return {"is running", detail, {}};
+    }
+    const int64 left = lease.deadline_us - shared::monotonic_us();
+    if (left <= 0) {
+        if (auto late = waits_for_engine(facts, detail + " Its lease has run out.")) return *late;
+        return {"its lease has run out", detail + " The engine is about to take it back.", {}};
+    }
+    detail += " Its lease lasts another " + span(left) + " unless a heartbeat extends it.";
+    if (there != facts.there.end() && !there->second.status.alive)
+        return {"its worker is silent", detail + " The worker's last word came at " + moment(facts, there->second.status.last_seen_us) + ".",
+                "When the lease is over, the task is given to another worker."};
     return {"is running", detail, {}};
 }
 
@@ -150,12 +223,17 @@ Answer why_scheduled(const WhyFacts &facts, int32 task)
     const TaskLook &look = facts.tasks[task];
     std::string detail = "Attempt " + attempt_of(facts, task) + " failed.";
     if (look.due_at) detail += " The next one is due at " + moment(facts, *look.due_at) + ".";
-    return {"waits for its next attempt", detail + ' ' + error_sentence(facts, task), {}};
+    detail += ' ' + error_sentence(facts, task);
+    if (look.due_at && *look.due_at <= facts.now)
+        if (auto late = waits_for_engine(facts, detail)) return *late;
+    return {"waits for its next attempt", detail, {}};
 }
 
 Answer why_waiting(const WhyFacts &facts, int32 task)
 {
     const TaskLook &look = facts.tasks[task];
+    if (look.due_at && *look.due_at <= facts.now)
+        if (auto late = waits_for_engine(facts, "It was to go on at " + moment(facts, *look.due_at) + ".")) return *late;
     return {"sleeps", look.due_at ? "It goes on at " + moment(facts, *look.due_at) + "." : "It waits for a time.", {}};
 }
 

@@ -1,5 +1,6 @@
-// orch.result, results, why, the feed, and the procedures that sleep.
+// orch.result, results, why, explain, the feed, and the procedures that sleep.
 #include "core/states.hpp"
+#include "engine/explain.hpp"
 #include "engine/feed.hpp"
 #include "engine/lease.hpp"
 #include "engine/results.hpp"
@@ -59,6 +60,45 @@ Datum why(FunctionCallInfo fcinfo)
     for (const engine::Reason &r : reasons)
         rows.add<5>({r.task_id ? std::optional(pg::text_datum(*r.task_id)) : std::nullopt, pg::text_datum(r.state), pg::text_datum(r.reason),
                      text_or_null(r.detail), text_or_null(r.hint)});
+    return 0;
+}
+
+Datum interval_datum(int64 us)
+{
+    Interval *interval = nullptr;
+    pg::call_pg([&] { interval = static_cast<Interval *>(palloc0(sizeof(Interval))); });
+    interval->time = us;
+    return IntervalPGetDatum(interval);
+}
+
+Datum explain(FunctionCallInfo fcinfo)
+{
+    const core::Uuid id = Arguments(fcinfo).uuid(0, "run");
+    pg::ResultSet rows(fcinfo);
+    Call call;
+    const engine::Explanation explanation = engine::explain(call, id);
+    call.finish();
+    const core::Plan &plan = explanation.run.version->plan;
+    const TimestampTz zero = explanation.run.created_at;
+    for (const engine::Explained &e : explanation.rows) {
+        std::optional<Datum> v[11];
+        if (e.task) {
+            v[0] = pg::text_datum(plan.tasks[*e.task].id);
+            v[1] = Int32GetDatum(plan.tasks[*e.task].level);
+            v[2] = BoolGetDatum(e.time.on_critical_path);
+        }
+        v[3] = pg::text_datum(e.state);
+        v[4] = Int32GetDatum(e.time.attempts);
+        if (e.time.began) {
+            v[5] = interval_datum(e.time.queued_us);
+            v[6] = interval_datum(e.time.running_us);
+            v[7] = interval_datum(e.time.waiting_us);
+        }
+        if (e.time.started_us != 0) v[8] = interval_datum(e.time.started_us - zero);
+        if (e.time.over) v[9] = interval_datum(e.time.ended_us - zero);
+        v[10] = pg::jsonb_datum(core::to_text(e.detail));
+        rows.add(v);
+    }
     return 0;
 }
 
@@ -196,6 +236,7 @@ Datum await_events(FunctionCallInfo fcinfo)
 ORCH_FUNCTION(orch_result, orch::functions::result)
 ORCH_FUNCTION(orch_results, orch::functions::results)
 ORCH_FUNCTION(orch_why, orch::functions::why)
+ORCH_FUNCTION(orch_explain, orch::functions::explain)
 ORCH_FUNCTION(orch_events_after, orch::functions::events_after)
 ORCH_FUNCTION(orch_await_run, orch::functions::await_run)
 ORCH_FUNCTION(orch_await_work, orch::functions::await_work)

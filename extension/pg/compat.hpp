@@ -7,6 +7,13 @@
 #error "orch needs PostgreSQL 15 or newer"
 #endif
 
+#if PG_VERSION_NUM >= 180000
+extern "C" {
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+}
+#endif
+
 namespace orch::pg {
 
 /// The wait event that a sleeping process of ours shows in pg_stat_activity: a name of its own from 17 on, "Extension" before.

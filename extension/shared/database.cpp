@@ -189,6 +189,7 @@ bool become_steward()
         slot.steward_pid = MyProcPid;
         slot.steward = pg::my_process_number();
         slot.steward_wakes_at = 0;
+        slot.steward_called_at = monotonic_us();
         return true;
     });
     if (is_steward) with_pool([&] { slot.left_in_order = false; });
@@ -224,11 +225,21 @@ int steward_pid()
     return with_database_shared(slot, [&] { return slot.steward_pid; });
 }
 
+int64_t steward_late_us()
+{
+    Database &slot = database();
+    return with_database_shared(slot, [&] {
+        if (slot.steward_pid == 0) return int64_t{0};
+        return std::max<int64_t>(monotonic_us() - (slot.steward_wakes_at == 0 ? slot.steward_called_at : slot.steward_wakes_at), 0);
+    });
+}
+
 void wake_steward() noexcept
 {
     if (!mine) return;
     Wakes wakes;
     const bool none = with_database(*mine, [&] {
+        if (mine->steward_wakes_at != 0) mine->steward_called_at = monotonic_us();
         mine->steward_wakes_at = 0;
         wakes.add(mine->steward);
         return mine->steward == no_slot;

@@ -42,6 +42,8 @@ bool become_steward();
 /// What the steward found: whether the extension is here. False lets the launcher forget the database until orch_attach.
 void set_wants_steward(bool wants);
 int steward_pid();
+/// For how long it has been wanted and has not looked: the length of a turn or a pause after an error. 0 while it sleeps with nothing due, and where there is none.
+int64_t steward_late_us();
 
 /// Sets the steward's latch. With no steward alive it wakes the launcher instead.
 void wake_steward() noexcept;

@@ -179,7 +179,8 @@ struct Database {
     // Under the database's lock.
     int32_t steward;  // process number, or no_slot
     pid_t steward_pid;
-    int64_t steward_wakes_at;  // monotonic; 0 while it is awake and will look by itself
+    int64_t steward_wakes_at;   // monotonic; 0 while it is awake and will look by itself
+    int64_t steward_called_at;  // monotonic: since when it is awake, its last look or the poke that woke it
     bool recheck, sweep, look_for_runners;
     pid_t helpers[max_helpers];
 

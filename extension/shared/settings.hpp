@@ -11,6 +11,7 @@ extern int heartbeat_interval_ms;
 extern int sql_workers;  // per role whose SQL tasks are waiting
 extern int expression_timeout_ms;
 extern int timeout_grace_ms;
+extern int log_plan_min_duration_ms;  // -1: never
 extern bool test_clock;
 extern char *tenant;
 

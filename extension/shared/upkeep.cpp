@@ -73,6 +73,7 @@ Chores chores(int64_t &sleep_ms)
         const int64_t wall_due = std::min(timer, slot.rescan_at);
         if (wall_due != INT64_MAX) due = std::min(due, now + (wall_due - wall));
         slot.steward_wakes_at = chores.any() ? 0 : due;
+        slot.steward_called_at = now;
         sleep_ms = due == INT64_MAX ? -1 : std::max<int64_t>(0, (due - now + 999) / 1000);
         return chores;
     });
@@ -84,6 +85,7 @@ bool sleep_until_poked()
     return with_database(slot, [&] {
         if (slot.recheck || pg_atomic_read_u32(&slot.partitions_wanted) != 0) return false;
         slot.steward_wakes_at = INT64_MAX;
+        slot.steward_called_at = monotonic_us();
         return true;
     });
 }

@@ -15,6 +15,7 @@ void poke_steward(Database &database, Wakes &wakes) noexcept
 {
     if (database.steward_wakes_at == 0) return;  // awake: it looks again before it sleeps
     database.steward_wakes_at = 0;
+    database.steward_called_at = monotonic_us();
     wakes.add(database.steward);
 }
 

@@ -292,7 +292,8 @@ std::vector<WorkerStatus> worker_status()
                                worker.draining,
                                worker.closed,
                                static_cast<int>(held_leases(worker.leases)),
-                               worker.last_seen_wall};
+                               worker.last_seen_wall,
+                               worker.runner_pid};
                 std::memcpy(copy.name, worker.name, sizeof(worker.name));
             });
             return true;

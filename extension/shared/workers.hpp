@@ -49,6 +49,7 @@ struct WorkerStatus {
     bool alive, waiting, draining, closed;
     int running;           // leases
     int64_t last_seen_us;  // wall clock
+    int runner_pid;        // of a SQL runner, else 0
 };
 std::vector<WorkerStatus> worker_status();
 

@@ -74,13 +74,14 @@ comment on function _orch.task_input(uuid, int) is 'The resolved input of a task
 create or replace function _orch.engine_status()
 returns table (
     phase text,
-    steward_pid int
+    steward_pid int,
+    steward_late double precision
 )
 language c volatile parallel unsafe
 as 'MODULE_PATHNAME', 'orch_private_engine_status';
 revoke execute on function _orch.engine_status() from public;
 grant execute on function _orch.engine_status() to orch_viewer;
-comment on function _orch.engine_status() is 'One row: the phase of this database, unused, closed, rebuilding, open or held, and the process id of its steward, null where none runs.';
+comment on function _orch.engine_status() is 'One row: the phase of this database, unused, closed, rebuilding, open or held, the process id of its steward, null where none runs, and for how many seconds that has been wanted and has not looked.';
 
 create or replace function _orch.memory_status()
 returns table (

@@ -58,9 +58,10 @@ create table _orch.event (
     kind smallint not null,
     attempt smallint,
     actor text,
-    payload jsonb
+    payload jsonb,
+    facts jsonb
 ) partition by range (run_id);
-comment on table _orch.event is 'The append-only history: (run_id, task_no, no) is causal order, task_no -1 is the run itself; pos is the order of the feed. payload: the input of run_triggered, the output of a success, the error of a failure, else an object of details.';
+comment on table _orch.event is 'The append-only history: (run_id, task_no, no) is causal order, task_no -1 is the run itself; pos is the order of the feed. payload: the input of run_triggered, the output of a success, the error of a failure, else an object of details. facts: what was measured, beside the payload.';
 
 create table _orch.log (
     run_id uuid not null,

@@ -17,7 +17,8 @@ select
             when e.kind in (8, 9, 10, 24, 25, 27, 28) then jsonb_build_object('error', e.payload)
             when jsonb_typeof(e.payload) = 'object' then e.payload
             else jsonb_build_object('detail', e.payload)
-        end as data
+        end
+        || coalesce(e.facts, '{}') as data
 from _orch.event as e
 join _orch.run as r on r.run_id = e.run_id
 left join _orch.version_task as p on p.version_id = r.version_id and p.task_no = e.task_no
@@ -33,7 +34,7 @@ comment on column orch.events.no is 'Counted from 1 within the task, or within t
 comment on column orch.events.kind is 'What happened.';
 comment on column orch.events.at is 'When it happened.';
 comment on column orch.events.actor is 'Who did it: worker:ID, role:NAME or engine.';
-comment on column orch.events.data is 'What came with it: attempt, and input, output, error or details by its kind.';
+comment on column orch.events.data is 'What came with it: attempt, input, output, error or details by its kind, and sql, what a SQL task cost.';
 
 create or replace view orch.logs with (security_barrier) as
 select
