@@ -133,9 +133,9 @@ Answer why_unserved(const WhyFacts &facts, const core::PlannedTask &planned, con
 {
     std::vector<const WorkerLook *> leaving, silent, same_queue, same_handler;
     for (const auto &[id, worker] : facts.there) {
-        if (worker.status.closed || worker.status.runner_pid != 0) continue;
+        if (worker.status.runner_pid != 0) continue;
         const bool queue = worker.serves_queue(planned.queue), handler = worker.serves_handler(planned.handler);
-        if (queue && handler) (worker.status.alive && worker.status.draining ? leaving : silent).push_back(&worker);
+        if (queue && handler) (worker.status.draining || worker.status.closed ? leaving : silent).push_back(&worker);
         else if (worker.status.alive && queue) same_queue.push_back(&worker);
         else if (worker.status.alive && handler) same_handler.push_back(&worker);
     }
