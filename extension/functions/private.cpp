@@ -50,6 +50,15 @@ Datum advance_clock(FunctionCallInfo fcinfo)
     return TimestampTzGetDatum(shared::now_us());
 }
 
+Datum jump_wall_clock(FunctionCallInfo fcinfo)
+{
+    const auto by = Arguments(fcinfo).microseconds(0);
+    if (!superuser()) throw pg::error{ERRCODE_INSUFFICIENT_PRIVILEGE, "only a superuser may move the clock", {}, {}};
+    if (!by) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "the clock can only be moved by a length of time", {}, {}};
+    shared::jump_wall_clock(*by);
+    return TimestampTzGetDatum(shared::now_us());
+}
+
 // The install script ends with it. Where the library was not preloaded, installing works and every function says what is missing.
 Datum attach(FunctionCallInfo)
 {
@@ -156,6 +165,7 @@ ORCH_FUNCTION(orch_private_task_state, orch::functions::task_state)
 ORCH_FUNCTION(orch_private_event_kind, orch::functions::event_kind)
 ORCH_FUNCTION(orch_private_now, orch::functions::now)
 ORCH_FUNCTION(orch_private_advance_clock, orch::functions::advance_clock)
+ORCH_FUNCTION(orch_private_jump_wall_clock, orch::functions::jump_wall_clock)
 ORCH_FUNCTION(orch_private_attach, orch::functions::attach)
 ORCH_FUNCTION(orch_private_tenant_allowed, orch::functions::tenant_allowed)
 ORCH_FUNCTION(orch_private_run_outputs, orch::functions::run_outputs)

@@ -17,4 +17,7 @@ int64_t monotonic_us() noexcept;
 /// Moves both clocks forward in every process and wakes all stewards. Raises 55000 unless orch.test_clock is on.
 void advance_clock(int64_t us);
 
+/// Moves the wall clock alone, forward or back, and wakes nobody: what an administrator or NTP does. Raises 55000 like advance_clock.
+void jump_wall_clock(int64_t us);
+
 }  // namespace orch::shared

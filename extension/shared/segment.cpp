@@ -56,6 +56,7 @@ T *carve(char *&at, size_t count)
 void init_root(const Sizes &s)
 {
     pg_atomic_init_u64(&root->clock_offset, 0);
+    pg_atomic_init_u64(&root->wall_offset, 0);
     pg_atomic_init_u32(&root->launcher, 0);
     if (!pg_strong_random(root->name_seed, sizeof(root->name_seed))) ereport(FATAL, (errmsg("could not generate random numbers for orch")));
     root->entries = {{}, 0, static_cast<uint32_t>(s.entries)};

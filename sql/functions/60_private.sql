@@ -40,6 +40,13 @@ as 'MODULE_PATHNAME', 'orch_private_advance_clock';
 revoke execute on function _orch.advance_clock(interval) from public;
 comment on function _orch.advance_clock(interval) is 'Moves the clocks of the whole cluster forward and returns the new time; for tests, by a superuser, only where orch.test_clock was on at start.';
 
+create or replace function _orch.jump_wall_clock(by interval)
+returns timestamptz
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_private_jump_wall_clock';
+revoke execute on function _orch.jump_wall_clock(interval) from public;
+comment on function _orch.jump_wall_clock(interval) is 'Moves the wall clock alone, forward or back, tells nobody, and returns the new time; for tests, by a superuser, like advance_clock.';
+
 create or replace function _orch.attach()
 returns void
 language c volatile parallel unsafe

@@ -29,6 +29,14 @@ start_worker()
         || fail "$(tail -n 5 "$scratch/$name.log")"
 }
 
+# Until it answers again, after a crash.
+server_answers()
+{
+    local n
+    for ((n = 0; n < 300; n++)); do ! sql 'select 1' > /dev/null 2>&1 || return 0; sleep 0.1; done
+    fail 'the server does not come back'
+}
+
 # all_over SECONDS: until no run is open.
 all_over() { wait_for "$1" 'runs are still open' "select not exists (select from orch.runs where state not in ('succeeded', 'failed', 'timed_out', 'cancelled'))"; }
 

@@ -4,14 +4,6 @@
 faults=(worker_kill worker_kill worker_stop worker_stop worker_drain session_end session_end sessions_end session_cancel session_kill
     runner_end runner_kill runner_cancel steward_end steward_kill launcher_end launcher_kill restart_fast restart_immediate)
 
-# Answers again: after a crash, and before anything that asks the server for a victim.
-server_answers()
-{
-    local n
-    for ((n = 0; n < 300; n++)); do ! sql 'select 1' > /dev/null 2>&1 || return 0; sleep 0.1; done
-    fail 'the server does not come back'
-}
-
 storm_worker()
 {
     worker_number=$((worker_number + 1))
