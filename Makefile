@@ -65,6 +65,9 @@ check: install tests  ## run every test; `make check TEST=name` runs those whose
 soak: deps-soak install  ## the long tests: big graphs, held snapshots, fuzzing; `make soak TEST=name`
 	@test/run --soak $(TEST)
 
+drill: install  ## kill all workers while runs are active, and report from the history how each task came back
+	@test/drill
+
 demo: deps  ## a workflow from nothing to its end, with a worker killed in the middle
 	@$(MAKE) install
 	@examples/demo/run
@@ -91,6 +94,6 @@ hooks:  ## before each commit: the format of what is staged and the quick tests
 clean:  ## remove what was built
 	@rm -rf $(BUILD)
 
-.PHONY: all help deps deps-soak extension programs tests install check soak demo demo-dead-letter demo-stop format lint hooks clean
+.PHONY: all help deps deps-soak extension programs tests install check soak drill demo demo-dead-letter demo-stop format lint hooks clean
 .DEFAULT_GOAL := all
 

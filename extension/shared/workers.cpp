@@ -203,7 +203,9 @@ bool claim_worker_name(std::string_view name)
     return with_database(database, [&] {
         const int slot = find_or_make(database, hash_name(folded), folded);
         if (slot == no_slot || is_alive(workers[slot], monotonic_us())) return slot == no_slot;
-        workers[slot].closed = false;
+        // As the one before left it: closed and draining.
+        workers[slot].closed = workers[slot].draining = false;
+        workers[slot].runner_pid = MyProcPid;
         touch(workers[slot]);
         return true;
     });

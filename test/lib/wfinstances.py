@@ -50,8 +50,14 @@ def convert(path, scale=None):
     return definition
 
 
-def sql(query):
-    done = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", query], capture_output=True, text=True)
+def sql(query, patient=False):
+    """The answer as text; `patient` asks again for a minute where there is no server to answer."""
+    until = time.monotonic() + 60
+    while True:
+        done = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", query], capture_output=True, text=True)
+        if done.returncode != 2 or not patient or time.monotonic() > until:
+            break
+        time.sleep(0.2)
     if done.returncode != 0:
         sys.exit(f"{query}\n{done.stderr}")
     return done.stdout.strip()
@@ -97,14 +103,14 @@ def run(paths, max_tasks, timeout):
     began = time.monotonic()
     for entry in runs:
         entry.append(sql(f"select orch.trigger('{entry[0]}')"))
-    while sql("select count(*) from orch.runs where state not in ('succeeded', 'failed', 'timed_out', 'cancelled')") != "0":
+    while sql("select count(*) from orch.runs where state not in ('succeeded', 'failed', 'timed_out', 'cancelled')", patient=True) != "0":
         if time.monotonic() - began > timeout:
             sys.exit("still open after %d s:\n%s" % (timeout, sql("select workflow, t.state, count(*) from orch.tasks t join orch.runs r using (run_id) group by 1, 2 order by 1, 2")))
         time.sleep(0.2)
     seconds = time.monotonic() - began
     wrong = 0
     for name, tasks, edges, run_id in runs:
-        problems = sql(CHECK.format(run=run_id, tasks=tasks, edges=edges)).splitlines()
+        problems = sql(CHECK.format(run=run_id, tasks=tasks, edges=edges), patient=True).splitlines()
         print(f"{name}: {tasks} tasks, {edges} edges: {'by its edges' if not problems else 'WRONG'}")
         for problem in problems[:10]:
             print(f"    {problem}")
