@@ -32,12 +32,18 @@ const char *template_of(const CreatedbStmt *statement)
     return "template1";
 }
 
-bool moves(const AlterDatabaseStmt *statement)
+bool has_option(const AlterDatabaseStmt *statement, const char *name)
 {
     ListCell *cell;
     foreach (cell, statement->options)
-        if (std::strcmp(static_cast<DefElem *>(lfirst(cell))->defname, "tablespace") == 0) return true;
+        if (std::strcmp(static_cast<DefElem *>(lfirst(cell))->defname, name) == 0) return true;
     return false;
+}
+
+/// ALTER DATABASE ... ALLOW_CONNECTIONS: the launcher passes over a closed database, and looks again only when it is woken.
+bool opens(Node *statement)
+{
+    return nodeTag(statement) == T_AlterDatabaseStmt && has_option(reinterpret_cast<AlterDatabaseStmt *>(statement), "allow_connections");
 }
 
 /// DROP EXTENSION orch: the steward works with the very tables that go, and would end in a deadlock with the drop.
@@ -63,7 +69,7 @@ const char *wanted_alone(Node *statement)
     case T_CreatedbStmt: return template_of(reinterpret_cast<CreatedbStmt *>(statement));
     case T_AlterDatabaseStmt: {
         auto *alter = reinterpret_cast<AlterDatabaseStmt *>(statement);
-        return moves(alter) ? alter->dbname : nullptr;
+        return has_option(alter, "tablespace") ? alter->dbname : nullptr;
     }
     case T_RenameStmt: {
         auto *rename = reinterpret_cast<RenameStmt *>(statement);
@@ -109,6 +115,12 @@ void next(PlannedStmt *statement, const char *query, bool read_only, ProcessUtil
 
 bool ask_to_leave(Oid database) { return shared::step_aside(database); }
 
+void note_change(bool dropped_extension)
+{
+    if (!dropped_extension) shared::on_commit_wake_launcher();
+    else if (shared::has_slot()) shared::on_commit_recheck();
+}
+
 void on_utility(PlannedStmt *statement, const char *query, bool read_only, ProcessUtilityContext context, ParamListInfo parameters,
                 QueryEnvironment *environment, DestReceiver *receiver, QueryCompletion *completion)
 {
@@ -118,12 +130,7 @@ void on_utility(PlannedStmt *statement, const char *query, bool read_only, Proce
     if (OidIsValid(database) && database != MyDatabaseId && may(database) && pg::guarded<ask_to_leave>(database)) wait_until_gone(database);
     if (drops_us(statement->utilityStmt) && pg::guarded<ask_to_leave>(MyDatabaseId)) wait_until_gone(MyDatabaseId);
     next(statement, query, read_only, context, parameters, environment, receiver, completion);
-}
-
-void note_drop(bool extension)
-{
-    if (!extension) shared::on_commit_wake_launcher();
-    else if (shared::has_slot()) shared::on_commit_recheck();
+    if (opens(statement->utilityStmt)) pg::guarded<note_change>(false);
 }
 
 void on_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *argument)
@@ -131,10 +138,10 @@ void on_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
     if (next_access) next_access(access, class_id, object_id, sub_id, argument);
     if (access != OAT_DROP) return;
     if (class_id == DatabaseRelationId) {
-        pg::guarded<note_drop>(false);
+        pg::guarded<note_change>(false);
     } else if (class_id == ExtensionRelationId) {
         const char *name = get_extension_name(object_id);
-        if (name && std::strcmp(name, "orch") == 0) pg::guarded<note_drop>(true);
+        if (name && std::strcmp(name, "orch") == 0) pg::guarded<note_change>(true);
     }
 }
 
