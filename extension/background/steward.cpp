@@ -12,6 +12,7 @@
 #include "shared/database.hpp"
 #include "shared/launching.hpp"
 #include "shared/run_ids.hpp"
+#include "shared/settings.hpp"
 #include "shared/transaction.hpp"
 #include "shared/upkeep.hpp"
 
@@ -33,6 +34,7 @@ struct Steward {
     int64_t pause_ms = 0;            // after failures in a row: 1 s, doubled up to a minute
     int64_t partitions_at = 0;       // monotonic: when they are made ahead again
     int64_t runners_at = INT64_MAX;  // monotonic: when runners are looked at again without a request
+    int sql_workers = 0;             // as they were allowed when runners were last looked at
     bool look = true;                // whether the standing must be found out again
 };
 
@@ -183,7 +185,8 @@ void look_for_runners(Steward &steward, bool wanted)
 {
     const bool ended = runners_ended();
     const int64_t now = shared::monotonic_us();
-    if (!wanted && !ended && now < steward.runners_at) return;
+    if (!wanted && !ended && now < steward.runners_at && settings::sql_workers == steward.sql_workers) return;
+    steward.sql_workers = settings::sql_workers;
     shared::take_runners();
     const int64_t again_ms = look_after_runners();
     steward.runners_at = again_ms < 0 ? INT64_MAX : now + again_ms * 1000;

@@ -219,7 +219,7 @@ struct Floor {
 struct Root {
     pg_atomic_uint64 clock_offset;
     pg_atomic_uint64 wall_offset;  // further, of the wall clock alone
-    pg_atomic_uint32 launcher;  // process number + 1, 0 = none
+    pg_atomic_uint32 launcher;     // process number + 1, 0 = none
     uint64_t name_seed[2];
     Pool<Entry> entries;
     Pool<Lease> leases;

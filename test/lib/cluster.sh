@@ -59,7 +59,7 @@ max_connections = 120
 timezone = 'UTC'
 log_timezone = 'UTC'
 lc_messages = 'C'
-log_line_prefix = '%m [%p] %b %d '
+log_line_prefix = '%m [%p] %b %d %e '
 ${1:-}
 END
     server-ctl start

@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 
 faults=(worker_kill worker_kill worker_stop worker_stop worker_drain session_end session_end sessions_end session_cancel session_kill
-    runner_end runner_kill runner_cancel steward_end steward_kill launcher_end launcher_kill restart_fast restart_immediate)
+    runner_end runner_kill runner_cancel steward_end steward_kill launcher_end launcher_kill restart_fast restart_immediate
+    connections_gone reload clock_forward clock_back copied closed_for_a_while)
 
 storm_worker()
 {
@@ -50,6 +51,21 @@ strike()
         steward_kill) signal_one KILL steward ;;
         launcher_end) signal_one TERM 'orch launcher' ;;
         launcher_kill) signal_one KILL 'orch launcher' ;;
+        connections_gone)
+            # Sessions of a role that may take none of the reserved places hold all the others for two seconds.
+            local n
+            for ((n = 0; n < 45; n++)); do PGUSER=storm_guest psql -Xqc 'select pg_sleep(2)' > /dev/null 2>&1 & done
+            ask_one pg_terminate_backend '^client' 10 ;;
+        reload) sql "alter system set orch.sql_workers = $((RANDOM % 4 + 1))" > /dev/null && sql 'select pg_reload_conf()' > /dev/null || true ;;
+        clock_forward) sql "select _orch.jump_wall_clock('$((RANDOM % 30 + 1)) minutes')" > /dev/null || true ;;
+        clock_back) sql "select _orch.jump_wall_clock('-$((RANDOM % 30 + 1)) minutes'), _orch.advance_clock('61 s')" > /dev/null || true ;;
+        copied)
+            # Refused while clients are there, which they mostly are; our own processes have stepped aside in vain.
+            sql "create database storm_copy template $PGDATABASE" > /dev/null 2>&1 && sql 'drop database storm_copy' > /dev/null || true ;;
+        closed_for_a_while)
+            PGDATABASE=postgres sql "alter database $PGDATABASE allow_connections false" && ask_one pg_terminate_backend '^client' 10
+            sleep 1
+            PGDATABASE=postgres sql "alter database $PGDATABASE allow_connections true" ;;
         restart_*) server-ctl restart -m "${1#*_}" || { ps -o pid,stat,wchan,etime,args -u postgres; fail 'the server does not restart'; } ;;
     esac
 }

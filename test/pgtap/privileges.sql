@@ -139,6 +139,7 @@ select is(pg_temp.try('orch_operator', $$ select orch.lease('x') $$), 'refused',
 select is(pg_temp.try('orch_admin', $$ select orch.register('{}') $$), 'allowed', 'an admin gets as far as the definition');
 select is(pg_temp.try('orch_admin', $$ select count(*) from _orch.run $$), 'refused', 'not even an admin reads a private table');
 select is(pg_temp.try('orch_admin', $$ select _orch.advance_clock('1 s') $$), 'refused', 'not even an admin moves the clock');
+select is(pg_temp.try('orch_admin', $$ select _orch.jump_wall_clock('1 s') $$), 'refused', 'nor lets it jump');
 select is(pg_temp.try('orch_admin', $$ select _orch.make_partitions(current_date, 1) $$), 'refused', 'not even an admin makes partitions');
 
 create function pg_temp.read_all(role text) returns setof text
