@@ -63,9 +63,10 @@ strike()
             # Refused while clients are there, which they mostly are; our own processes have stepped aside in vain.
             sql "create database storm_copy template $PGDATABASE" > /dev/null 2>&1 && sql 'drop database storm_copy' > /dev/null || true ;;
         closed_for_a_while)
-            PGDATABASE=postgres sql "alter database $PGDATABASE allow_connections false" && ask_one pg_terminate_backend '^client' 10
+            local database=$PGDATABASE
+            PGDATABASE=postgres sql "alter database $database allow_connections false" && ask_one pg_terminate_backend '^client' 10
             sleep 1
-            PGDATABASE=postgres sql "alter database $PGDATABASE allow_connections true" ;;
+            PGDATABASE=postgres sql "alter database $database allow_connections true" ;;
         restart_*) server-ctl restart -m "${1#*_}" || { ps -o pid,stat,wchan,etime,args -u postgres; fail 'the server does not restart'; } ;;
     esac
 }
