@@ -2,6 +2,7 @@
 #include "background/launcher.hpp"
 #include "background/step_aside.hpp"
 #include "shared/layout.hpp"
+#include "shared/mark.hpp"
 #include "shared/settings.hpp"
 #include "shared/transaction.hpp"
 
@@ -22,17 +23,22 @@ int expression_timeout_ms = 100;
 int timeout_grace_ms = 1'000;
 int log_plan_min_duration_ms = -1;
 bool test_clock = false;
+bool hold_on_promotion = false;
 char *tenant = nullptr;
 
 // docs/settings.md is made of these texts.
 void define()
 {
-    // PostgreSQL refuses to define these two in a session, where they would mean nothing.
+    // PostgreSQL refuses to define these in a session, where they would mean nothing.
     if (process_shared_preload_libraries_in_progress) {
         DefineCustomIntVariable("orch.ready_memory", "Shared memory for ready tasks, timers and counters.",
                                 "Three quarters hold entries of 48 bytes for ready tasks, timers and advances, one quarter counters of runs. What does not fit "
                                 "is read from the rows again.",
                                 &ready_memory_kb, 64 * 1024, 1024, 16 * 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+        DefineCustomBoolVariable("orch.hold_on_promotion", "Holds the databases of a standby that is promoted until they are adopted.",
+                                 "For clones that are made as standbys. Counts as it is when the standby starts; without it a promoted standby goes on by "
+                                 "itself.",
+                                 &hold_on_promotion, false, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
         DefineCustomBoolVariable("orch.test_clock", "Allows tests to move the clock.",
                                  "With it a superuser may call _orch.advance_clock. Never where runs matter.", &test_clock, false, PGC_POSTMASTER, 0, nullptr,
                                  nullptr, nullptr);
@@ -73,6 +79,7 @@ extern "C" void _PG_init(void)
     // Without preloading every function says so, with a hint (OR031). In a binary upgrade nothing of ours may run.
     if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade) return;
     orch::shared::install_segment_hooks();
+    orch::shared::install_mark_hook();
     orch::shared::register_transaction_callbacks();
     orch::background::install_step_aside_hooks();
     orch::background::register_launcher();

@@ -10,6 +10,7 @@
 #include "background/turn.hpp"
 #include "shared/clock.hpp"
 #include "shared/launching.hpp"
+#include "shared/mark.hpp"
 #include "shared/types.hpp"
 
 namespace orch::background {
@@ -146,6 +147,10 @@ void launcher_main(Datum)
     begin_worker(InvalidOid, InvalidOid);
     shared::become_launcher();
     launcher = new Launcher;
+    bare_turn("noting the end of recovery", "a restart notes it", [](void *) {
+        shared::note_end_of_recovery();
+        return false;
+    });
     bare_turn("looking which databases there are", "the next wake-up looks again", read_databases);
     for (const Oid database : launcher->databases) watch(database).probe = true;
     for (;;) sleep_until_woken(look_after_stewards(), "OrchLauncherMain");

@@ -6,6 +6,7 @@
 // It leaves when told to step aside (DROP DATABASE and its like) or when the extension is gone; the launcher starts it again. An error in a turn costs that turn and a growing pause.
 #include "background/runners.hpp"
 #include "background/turn.hpp"
+#include "engine/installation.hpp"
 #include "engine/upkeep.hpp"
 #include "pg/session.hpp"
 #include "shared/clock.hpp"
@@ -131,14 +132,33 @@ bool rebuild(Steward &steward)
     return made;
 }
 
+void hold(Standing standing)
+{
+    shared::set_phase(Phase::held);
+    const char *why = standing == Standing::copied ? "Its rows were made in another cluster or database."
+                                                   : "It was restored from a backup, or promoted where orch.hold_on_promotion was on.";
+    turn(
+        "telling that this database is held", "it is held all the same",
+        [](void *why) {
+            pg::call_pg([&] {
+                const char *name = get_database_name(MyDatabaseId);
+                ereport(LOG, (errmsg("orch: database \"%s\" is held, and nothing runs in it", name ? name : "?"),
+                              errdetail("%s", static_cast<const char *>(why)), errhint("%s", engine::held_hint)));
+            });
+            return false;
+        },
+        const_cast<char *>(why));
+}
+
 /// Brings the phase to what the standing asks for. True when the database is open and the steward may work.
 bool settle_phase(Steward &steward)
 {
     const bool wanted = shared::take_partitions_request();
     const Phase phase = shared::phase();
     switch (steward.standing) {
-    case Standing::held:
-        if (phase != Phase::held) shared::set_phase(Phase::held);
+    case Standing::copied:
+    case Standing::restored:
+        if (phase != Phase::held) hold(steward.standing);
         return false;
     case Standing::unused:
         // A workflow that is being registered and triggered in one transaction cannot be seen yet, but its trigger waits for partitions.

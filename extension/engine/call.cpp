@@ -57,9 +57,17 @@ std::string tenant_of(Oid role)
 
 void require_not_held()
 {
-    if (shared::phase() != shared::Phase::held) return;
-    throw pg::error{pg::held, "this database is held: its rows were made in another cluster or database",
-                    "Nothing runs here, so that a copy does not do the original's work again.", "If this database stands for itself now, call orch.adopt()."};
+    if (shared::phase() == shared::Phase::held) raise_held();
+}
+
+void raise_held() { throw pg::error{pg::held, "this database is held until it is adopted", held_detail, held_hint}; }
+
+void require_primary(std::string_view function)
+{
+    if (RecoveryInProgress())
+        throw pg::error{ERRCODE_READ_ONLY_SQL_TRANSACTION, std::string(function) + " cannot be called on a standby",
+                        "A standby repeats what its primary does, and does nothing by itself.",
+                        "Connect to the primary: host=a,b target_session_attrs=read-write finds it."};
 }
 
 void require_open()
@@ -67,8 +75,10 @@ void require_open()
     constexpr int64 patience_ms = 60'000;
     if (shared::phase() == shared::Phase::open) return;
     require_not_held();
-    if (!shared::wait_until_open(patience_ms))
+    if (!shared::wait_until_open(patience_ms)) {
+        require_not_held();
         throw pg::error{ERRCODE_CANNOT_CONNECT_NOW, "orch is still reading its state after a start", {}, "Try again in a moment; see orch.health."};
+    }
 }
 
 Datum to_outer(const Call &call, Datum varlena)

@@ -51,6 +51,15 @@ void require_open();
 
 /// Raises OR030 where the database is held.
 void require_not_held();
+[[noreturn]] void raise_held();
+
+/// What a held database says of itself; where it can be adopted.
+inline constexpr const char *held_detail =
+    "It is a copy: restored from a backup, or made in another cluster or database. Nothing runs here, so that the original's work is not done twice.";
+inline constexpr const char *held_hint = "If this database stands for itself now, call orch.adopt().";
+
+/// Raises 25006 on a standby; `function` as the message names it: orch.trigger().
+void require_primary(std::string_view function);
 
 /// Copies a pass-by-reference value into the memory that outlives the session.
 Datum to_outer(const Call &call, Datum varlena);

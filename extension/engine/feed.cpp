@@ -4,6 +4,7 @@
 #include "engine/feed.hpp"
 
 #include "engine/run_look.hpp"
+#include "shared/clock.hpp"
 #include "shared/database.hpp"
 #include "shared/feed.hpp"
 
@@ -28,15 +29,49 @@ constexpr int columns = 8;
     " from _orch.event_{} e join _orch.run_{} r on r.run_id = e.run_id"                       \
     " left join _orch.version_task p on p.version_id = r.version_id and p.task_no = e.task_no"
 
+// The largest position beyond `after`, or `after`.
+int64 last_position(int64 after)
+{
+    static pg::Statement select("select max(pos) from _orch.event_{} where pos > $1", {INT8OID});
+    int64 last = after;
+    for (int day : leaf_days()) {
+        const pg::Rows rows = select.run_on(day, Parameters<1>().add(Int64GetDatum(after)));
+        if (!rows.is_null(0, 1)) last = std::max(last, rows.int8(0, 1));
+    }
+    return last;
+}
+
+// A standby has no floors: it sees transactions in the order of their commits, so a later position may come before an earlier one. But who takes a position has
+// written a row before (the one that counts its events), so:
+//   1. We see a position p. Whoever took one below p has taken his transaction's id, and written it to the WAL, before p was committed.
+//   2. So his id is below the next id that replay knows of now.
+//   3. Once no transaction below that id is open, all of them are seen or will never be, and everything up to p is safe.
+// Where a long transaction is open on the primary this takes as long as it does, and the feed ends where it was safe before.
+int64 end_on_standby(int64 after)
+{
+    constexpr int64 patience_us = 1'000'000;
+    static int64 safe = 0;
+    if (safe > after + 1) return safe;
+    const int64 last = last_position(after);
+    const int64 until = shared::monotonic_us() + patience_us;
+    bool over = false;
+    pg::call_pg([&] {
+        const TransactionId next = XidFromFullTransactionId(ReadNextFullTransactionId());
+        while (!(over = !TransactionIdPrecedes(GetTransactionSnapshot()->xmin, next)) && shared::monotonic_us() < until) {
+            CHECK_FOR_INTERRUPTS();
+            pg_usleep(5'000);
+        }
+    });
+    if (over) safe = std::max(safe, last + 1);
+    return safe;
+}
+
 // The first position that is not safe to read yet.
-int64 end_of_feed()
+int64 end_of_feed(int64 after)
 {
     // What no steward of ours will ever open does not grow either: everything in it is there to be read.
     if (shared::phase() == shared::Phase::held) return INT64_MAX;
-    if (RecoveryInProgress())
-        throw pg::error{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the feed cannot be followed on a standby",
-                        "Replay shows transactions in the order of their commits, so a later position may be seen before an earlier one.",
-                        "Follow it on the primary; orch.events can be read here."};
+    if (RecoveryInProgress()) return end_on_standby(after);
     if (shared::phase() == shared::Phase::unused) return 0;
     if (!shared::positions_seeded() && !shared::wait_until_seeded(patience_ms))
         throw pg::error{ERRCODE_CANNOT_CONNECT_NOW, "orch is still reading its state after a start", {}, "Try again in a moment; see orch.health."};
@@ -77,18 +112,6 @@ void read_run(Call &call, const RunId &run, int64 after, int64 end, int max_rows
     add(found, result);
 }
 
-// The largest position that is there, to end a look into what does not grow.
-int64 last_position(const std::vector<int> &days)
-{
-    static pg::Statement select("select max(pos) from _orch.event_{}", {});
-    int64 last = 0;
-    for (int day : days) {
-        const pg::Rows rows = select.run_on(day, Parameters<1>());
-        if (!rows.is_null(0, 1)) last = std::max(last, rows.int8(0, 1));
-    }
-    return last;
-}
-
 }  // namespace
 
 void read_feed(Call &call, int64 after, int max_rows, const std::optional<RunId> &run, pg::ResultSet &result)
@@ -96,12 +119,12 @@ void read_feed(Call &call, int64 after, int max_rows, const std::optional<RunId>
     static pg::Statement select(ORCH_FEED_COLUMNS " where e.pos > $1 and e.pos <= $2 and r.tenant = $3 order by e.pos limit $4",
                                 {INT8OID, INT8OID, TEXTOID, INT8OID});
     // Before any snapshot: what is committed below this position is then visible to the statements that follow.
-    int64 end = end_of_feed();
+    int64 end = end_of_feed(after);
     if (run) return read_run(call, *run, after, end, max_rows, result);
 
     const std::vector<int> days = leaf_days();
     const Datum tenant = pg::text_datum(call.tenant());
-    if (end == INT64_MAX) end = last_position(days) + 1;
+    if (end == INT64_MAX) end = last_position(after) + 1;
     int64 wanted = max_rows;
     for (int64 from = std::max<int64>(after, 0), stretch = wanted; wanted > 0 && from < end - 1;) {
         const int64 to = stretch < end - 1 - from ? from + stretch : end - 1;

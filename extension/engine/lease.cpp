@@ -242,7 +242,10 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "lease_time must be between 100 ms and 1 day", {}, {}};
     require_not_held();
     if (shared::phase() == shared::Phase::unused) return {};
-    if (shared::phase() != shared::Phase::open && !shared::wait_until_open(open_timeout_ms)) return {};
+    if (shared::phase() != shared::Phase::open && !shared::wait_until_open(open_timeout_ms)) {
+        require_not_held();
+        return {};
+    }
 
     const uint64 token = random_token();
     std::vector<Taken> taken;

@@ -1,5 +1,6 @@
 #include "engine/register.hpp"
 
+#include "engine/installation.hpp"
 #include "shared/database.hpp"
 #include "shared/run_ids.hpp"
 
@@ -8,19 +9,6 @@ namespace orch::engine {
 namespace {
 
 constexpr const char *sql_handler = ":sql";
-
-// The rows belong to one cluster and one database; a copy of them elsewhere must not go on by itself.
-void claim_installation(Call &call)
-{
-    static pg::Statement select("select system_identifier, database_oid from _orch.installation", {});
-    static pg::Statement insert("insert into _orch.installation (system_identifier, database_oid, adopted_at) values ($1, $2, $3) on conflict do nothing",
-                                {INT8OID, OIDOID, TIMESTAMPTZOID});
-    const auto system = static_cast<int64>(GetSystemIdentifier());
-    const pg::Rows rows = select.run(Parameters<1>());
-    if (rows.empty()) insert.run(Parameters<3>().add(Int64GetDatum(system)).add(ObjectIdGetDatum(MyDatabaseId)).add(time_datum(call.now())));
-    else if (rows.int8(0, 1) != system || DatumGetObjectId(rows.get(0, 2)) != MyDatabaseId)
-        throw pg::error{pg::held, "this database is held: its rows were made in another cluster or database", {}, "See orch.health."};
-}
 
 struct WorkflowRow {
     int32 workflow_id;

@@ -23,6 +23,7 @@ constexpr int64 longest_timeout_us = INT64CONST(36'600) * USECS_PER_DAY;
 
 void check(const TriggerOptions &options)
 {
+    require_primary("orch.trigger()");
     static constexpr std::string_view sources[] = {"manual", "api", "event"};
     if (std::find(std::begin(sources), std::end(sources), options.source) == std::end(sources))
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
@@ -37,8 +38,6 @@ void check(const TriggerOptions &options)
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "tags must be a JSON object", {}, "Write them as {\"team\": \"billing\"}."};
     if (options.traceparent && options.traceparent->size() > 256)
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "traceparent is longer than 256 bytes", {}, {}};
-    if (RecoveryInProgress())
-        throw pg::error{ERRCODE_READ_ONLY_SQL_TRANSACTION, "this server is a standby: nothing can be triggered here", {}, "Connect to the primary."};
 }
 
 void check_key(const std::string &key)
@@ -259,9 +258,11 @@ std::vector<Triggered> trigger(Call &call, std::string_view workflow, std::span<
     require_not_held();
     const Current current = current_version(call.tenant(), workflow, options.version);
     if (inputs.empty()) return {};
-    if (!shared::partitions_ready() && !shared::wait_for_partitions(partitions_timeout_ms))
+    if (!shared::partitions_ready() && !shared::wait_for_partitions(partitions_timeout_ms)) {
+        require_not_held();
         throw pg::error{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the partitions for new runs are not there yet",
                         "The steward, a background worker, makes them ahead of time.", "See orch.health and the server's log for why it does not run."};
+    }
 
     std::vector<RunId> ids(inputs.size());
     ids[0] = shared::next_run_ids(static_cast<int>(inputs.size()));

@@ -22,32 +22,7 @@ void look_at(Call &call, const TaskRef &task)
     else advance_task(call, task);
 }
 
-// The tables, not only the extension's row: it is written first, and a restore fills it step by step.
-bool tables_are_here()
-{
-    bool here = false;
-    pg::call_pg([&] {
-        Oid schema = get_namespace_oid("_orch", true);
-        here = OidIsValid(schema) && OidIsValid(get_relname_relid("run", schema)) && OidIsValid(get_relname_relid("installation", schema));
-    });
-    return here;
-}
-
 }  // namespace
-
-Standing standing()
-{
-    static pg::Statement select("select system_identifier, database_oid from _orch.installation", {});
-    if (!OidIsValid(pg::extension_oid()) || !tables_are_here()) return Standing::absent;
-    Call call;
-    pg::Rows rows = select.run(Parameters<1>());
-    Standing result = Standing::unused;
-    if (!rows.empty())
-        result =
-            rows.int8(0, 1) == static_cast<int64>(GetSystemIdentifier()) && DatumGetObjectId(rows.get(0, 2)) == MyDatabaseId ? Standing::ours : Standing::held;
-    call.finish();
-    return result;
-}
 
 bool make_partitions()
 {

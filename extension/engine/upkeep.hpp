@@ -6,14 +6,6 @@
 
 namespace orch::engine {
 
-enum class Standing : uint8_t {
-    absent,  // the extension is not in this database, or not wholly there yet
-    unused,  // it is there, and nothing was ever defined: nothing to do, no partitions yet (a restore may be under way)
-    held,    // its rows belong to another cluster or database
-    ours,
-};
-Standing standing();
-
 /// Reads every active run into shared memory: ready tasks, leases with a full lease time of grace, timers, counters, limits, the feed's position, the partitions' bounds.
 /// The caller has set the phase to `rebuilding`, and sets it to `open` after the commit.
 void rebuild();

@@ -122,9 +122,8 @@ Reason why_run(const WhyFacts &facts)
 {
     const char state = facts.run.state;
     if (core::is_final(state)) return why_over(facts);
-    if (shared::phase() == shared::Phase::held)
-        return {{}, {}, "the database is held", "Its rows were made in another cluster or database, so nothing runs here by itself.", "See orch.health."};
-    if (shared::phase() != shared::Phase::open)
+    if (shared::phase() == shared::Phase::held) return {{}, {}, "the database is held", held_detail, held_hint};
+    if (shared::phase() != shared::Phase::open && !RecoveryInProgress())
         return {{},
                 {},
                 "the engine is not open yet",

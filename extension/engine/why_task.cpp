@@ -154,6 +154,7 @@ Answer why_unserved(const WhyFacts &facts, const core::PlannedTask &planned, con
 
 Answer why_ready(const WhyFacts &facts, int32 task)
 {
+    if (RecoveryInProgress()) return {"is ready", "A standby does not know which workers serve it.", "Ask orch.why on the primary."};
     const core::PlannedTask &planned = facts.plan_of(task);
     const auto found = facts.routes.find(facts.run.version->route_ids[task]);
     const shared::RouteStatus *route = found == facts.routes.end() ? nullptr : &found->second;
@@ -319,8 +320,7 @@ Reason why_task(const WhyFacts &facts, int32 task)
 {
     Answer answer = answer_for(facts, task);
     // Whatever else is true, nothing moves in a database that is held.
-    if (!core::is_final(facts.tasks[task].state) && shared::phase() == shared::Phase::held)
-        answer = {"the database is held", "Its rows were made in another cluster or database, so nothing runs here by itself.", "See orch.health."};
+    if (!core::is_final(facts.tasks[task].state) && shared::phase() == shared::Phase::held) answer = {"the database is held", held_detail, held_hint};
     return {facts.plan_of(task).id, std::string(core::task_state_name(facts.tasks[task].state)), answer.reason, answer.detail, answer.hint};
 }
 

@@ -40,7 +40,7 @@ Datum register_text(FunctionCallInfo fcinfo, const std::string &text, Spec spec)
 {
     const bool is_new = must_be_new(Arguments(fcinfo));
     shared::require_preloaded();
-    pg::call_pg([] { PreventCommandDuringRecovery("orch.register()"); });
+    engine::require_primary("orch.register()");
     const Examined examined = engine::examine(text);
     if (core::has_errors(examined.problems)) raise_invalid(examined);
     Call call;

@@ -13,6 +13,10 @@
 #include "shared/run_waiters.hpp"
 #include "shared/workers.hpp"
 
+extern "C" {
+#include "access/xlogrecovery.h"
+}
+
 namespace orch::functions {
 
 namespace {
@@ -163,8 +167,8 @@ Datum await_run(FunctionCallInfo fcinfo)
     shared::require_preloaded();
     pg::NonAtomic outer;
     outer.open();
-    // The waiter first, then the row: a run that ends between the two sets the latch.
-    const bool waits = shared::run_wait_begin(run);
+    // The waiter first, then the row: a run that ends between the two sets the latch. On a standby nobody does.
+    const bool waits = !RecoveryInProgress() && shared::run_wait_begin(run);
     while (!is_over(outer, run) && !patience.over())
         if (pg::sleep_for_client(patience.left_ms(waits ? -1 : look_again_ms), false, "OrchAwaitRun") == pg::Woken::client) break;
     shared::run_wait_end();
@@ -191,6 +195,7 @@ Datum await_work(FunctionCallInfo fcinfo)
     const Arguments arguments(fcinfo);
     const std::string name = arguments.text(0, "worker");
     engine::require_worker_name(name);
+    engine::require_primary("orch.await_work()");
     const Patience patience(arguments.microseconds(1));
     pg::require_top_level(fcinfo, "orch.await_work");
     shared::require_preloaded();
@@ -207,6 +212,18 @@ Datum await_work(FunctionCallInfo fcinfo)
     return 0;
 }
 
+// On a standby no commit wakes anybody: whatever is replayed may be news.
+void await_replay(const Patience &patience)
+{
+    constexpr int64 look_again_ms = 200;
+    XLogRecPtr began = InvalidXLogRecPtr;
+    pg::call_pg([&] { began = GetXLogReplayRecPtr(nullptr); });
+    for (XLogRecPtr now = began; now == began && !patience.over() && RecoveryInProgress();) {
+        if (pg::sleep_for_client(patience.left_ms(look_again_ms), true, "OrchAwaitEvents") == pg::Woken::client) return;
+        pg::call_pg([&] { now = GetXLogReplayRecPtr(nullptr); });
+    }
+}
+
 Datum await_events(FunctionCallInfo fcinfo)
 {
     constexpr int64 look_again_ms = 1000;
@@ -218,6 +235,11 @@ Datum await_events(FunctionCallInfo fcinfo)
     pg::NonAtomic outer;
     outer.open();
     outer.commit();
+    if (RecoveryInProgress()) {
+        await_replay(patience);
+        outer.close();
+        return 0;
+    }
     shared::feed_wait_begin();
     while (!shared::feed_news(after) && !patience.over()) {
         // Before the first positions are known there is no commit that could wake.

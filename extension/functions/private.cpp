@@ -111,7 +111,8 @@ Datum engine_status(FunctionCallInfo fcinfo)
     pg::ResultSet result(fcinfo);
     shared::require_preloaded();
     const int pid = shared::steward_pid();
-    result.add<3>({pg::text_datum(phase_word(shared::phase())), pid > 0 ? std::optional(Int32GetDatum(pid)) : std::nullopt,
+    const std::string_view phase = RecoveryInProgress() ? "standby" : phase_word(shared::phase());
+    result.add<3>({pg::text_datum(phase), pid > 0 ? std::optional(Int32GetDatum(pid)) : std::nullopt,
                    Float8GetDatum(static_cast<double>(shared::steward_late_us()) / USECS_PER_SEC)});
     return 0;
 }

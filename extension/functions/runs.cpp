@@ -101,6 +101,7 @@ Datum trigger_query(FunctionCallInfo fcinfo)
     const std::string query = arguments.text(1, "query");
     const TriggerOptions options = options_from(arguments, 2);
     shared::require_preloaded();
+    engine::require_primary("orch.trigger_query()");
     pg::call_pg([] { SPI_connect(); });
     pg::Cursor cursor(query);
     int64 created = 0;
@@ -130,6 +131,7 @@ Datum cancel(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
     const core::Uuid run = arguments.uuid(0, "run");
+    engine::require_primary("orch.cancel()");
     const bool force = !arguments.is_null(1) && DatumGetBool(*arguments.maybe(1));
     Call call;
     const std::string_view state = engine::cancel(call, run, force);
@@ -140,6 +142,7 @@ Datum cancel(FunctionCallInfo fcinfo)
 Datum retry(FunctionCallInfo fcinfo)
 {
     const core::Uuid run = Arguments(fcinfo).uuid(0, "run");
+    engine::require_primary("orch.retry()");
     Call call;
     const std::string_view state = engine::retry(call, run);
     call.finish();
@@ -151,6 +154,7 @@ Datum redrive(FunctionCallInfo fcinfo)
     const Arguments arguments(fcinfo);
     pg::ResultSet result(fcinfo);
     const int64 id = DatumGetInt64(arguments.required(0, "id"));
+    engine::require_primary("orch.redrive()");
     Call call;
     const std::vector<engine::Redriven> redriven = engine::redrive(call, id, arguments.maybe(1));
     call.finish();
@@ -161,6 +165,7 @@ Datum redrive(FunctionCallInfo fcinfo)
 Datum discard(FunctionCallInfo fcinfo)
 {
     const int64 id = DatumGetInt64(Arguments(fcinfo).required(0, "id"));
+    engine::require_primary("orch.discard()");
     Call call;
     engine::discard(call, id);
     call.finish();

@@ -53,6 +53,7 @@ std::vector<LeaseColumns> columns_of(Call &call, const std::vector<LeasedTask> &
 Datum worker_start(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
+    engine::require_primary("orch.worker_start()");
     const std::string name = arguments.text(0, "worker");
     engine::WorkerDeclaration declaration;
     declaration.queues = pg::texts_of(arguments.required(1, "queues"), "queues");
@@ -68,6 +69,7 @@ Datum worker_start(FunctionCallInfo fcinfo)
 Datum lease(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
+    engine::require_primary("orch.lease()");
     pg::ResultSet result(fcinfo);
     const std::string name = arguments.text(0, "worker");
     const int max_tasks = arguments.int4(1, "max_tasks");
@@ -89,6 +91,7 @@ std::optional<Datum> lease_as_sent(const Settlement &s)
 Datum exchange(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
+    engine::require_primary("orch.exchange()");
     pg::ResultSet result(fcinfo);
     const std::string name = arguments.text(0, "worker");
     const Datum results = arguments.required(1, "results");
@@ -124,6 +127,7 @@ bool in_callers_transaction() { return IsTransactionBlock() || IsSubTransaction(
 Datum complete_many(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
+    engine::require_primary("orch.complete_many()");
     pg::ResultSet result(fcinfo);
     const std::string name = arguments.text(0, "worker");
     std::vector<Settlement> settlements = engine::settlements_of(arguments.required(1, "results"));
@@ -175,6 +179,7 @@ void settle_one(Settlement settlement)
 Datum complete(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
+    engine::require_primary("orch.complete()");
     Settlement s;
     s.lease_text = arguments.text(0, "lease");
     s.output = arguments.maybe(1);
@@ -185,6 +190,7 @@ Datum complete(FunctionCallInfo fcinfo)
 Datum fail(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
+    engine::require_primary("orch.fail()");
     Settlement s;
     s.lease_text = arguments.text(0, "lease");
     s.error = arguments.required(1, "error");
@@ -198,6 +204,7 @@ Datum fail(FunctionCallInfo fcinfo)
 Datum heartbeat(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
+    engine::require_primary("orch.heartbeat()");
     pg::ResultSet result(fcinfo);
     const std::string name = arguments.text(0, "worker");
     Call call;
@@ -210,6 +217,7 @@ Datum heartbeat(FunctionCallInfo fcinfo)
 Datum release(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
+    engine::require_primary("orch.release()");
     pg::ResultSet result(fcinfo);
     const std::vector<std::string> leases = pg::texts_of(arguments.required(0, "leases"), "leases");
     Call call;
@@ -223,6 +231,7 @@ Datum worker_stop(FunctionCallInfo fcinfo)
 {
     static pg::Statement update("update _orch.worker set stopped_at = $2 where worker_id = $1", {INT4OID, TIMESTAMPTZOID});
     const std::string name = Arguments(fcinfo).text(0, "worker");
+    engine::require_primary("orch.worker_stop()");
     Call call;
     const WorkerIdentity worker = engine::know_worker(call, name);
     shared::worker_drain(worker.slot);
@@ -238,6 +247,7 @@ Datum worker_stop(FunctionCallInfo fcinfo)
 Datum log(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
+    engine::require_primary("orch.log()");
     const std::string lease = arguments.text(0, "lease");
     const Datum lines = arguments.required(1, "lines");
     Call call;

@@ -13,6 +13,7 @@ extern int expression_timeout_ms;
 extern int timeout_grace_ms;
 extern int log_plan_min_duration_ms;  // -1: never
 extern bool test_clock;
+extern bool hold_on_promotion;
 extern char *tenant;
 
 /// Defines them all; at _PG_init.

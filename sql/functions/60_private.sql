@@ -88,7 +88,7 @@ language c volatile parallel unsafe
 as 'MODULE_PATHNAME', 'orch_private_engine_status';
 revoke execute on function _orch.engine_status() from public;
 grant execute on function _orch.engine_status() to orch_viewer;
-comment on function _orch.engine_status() is 'One row: the phase of this database, unused, closed, rebuilding, open or held, the process id of its steward, null where none runs, and for how many seconds that has been wanted and has not looked.';
+comment on function _orch.engine_status() is 'One row: the phase of this database, unused, closed, rebuilding, open, held or standby, the process id of its steward, null where none runs, and for how many seconds that has been wanted and has not looked.';
 
 create or replace function _orch.memory_status()
 returns table (

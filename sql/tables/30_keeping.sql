@@ -41,9 +41,10 @@ create table _orch.installation (
     singleton boolean primary key default true check (singleton),
     system_identifier bigint not null,
     database_oid oid not null,
-    adopted_at timestamptz not null
+    adopted_at timestamptz not null,
+    adopted_mark uuid
 );
-comment on table _orch.installation is 'The cluster and database that these rows belong to: a copy of them elsewhere must not fire by itself.';
+comment on table _orch.installation is 'The cluster and database that these rows belong to, and the mark of the data directory, if it had one: a copy of them elsewhere must not fire by itself.';
 
 select pg_catalog.pg_extension_config_dump('_orch.idempotency', '');
 select pg_catalog.pg_extension_config_dump('_orch.dead_letter', '');

@@ -110,13 +110,19 @@ select
     'engine' as "check",
     case
         when e.phase = 'held' then 'critical'
+        when e.phase = 'standby' then 'ok'
         when e.phase in ('open', 'unused') and e.steward_pid is not null then 'ok'
         when e.steward_pid is not null then 'warning'
         else 'critical'
     end as status,
-    format('The engine is %s; its steward %s.', e.phase, coalesce('has process id ' || e.steward_pid, 'does not run')) as detail,
     case
-        when e.phase = 'held' then 'These rows were made in another cluster or database, so nothing fires by itself here.'
+        when e.phase = 'standby' then 'This server is a standby: it shows what its primary did, and runs nothing.'
+        when e.phase = 'held' then 'The engine is held: this database is a copy, restored from a backup or made in another cluster or database, and nothing runs here.'
+        else format('The engine is %s; its steward %s.', e.phase, coalesce('has process id ' || e.steward_pid, 'does not run'))
+    end as detail,
+    case
+        when e.phase = 'held' then 'If this database stands for itself now, call orch.adopt().'
+        when e.phase = 'standby' then null
         when e.steward_pid is null then 'See the server''s log; max_worker_processes may be too small.'
         when e.phase not in ('open', 'unused') then 'It reads the active runs and opens when it is done.'
     end as hint
@@ -166,6 +172,7 @@ select
     'workers',
     case when u.routes > 0 then 'warning' else 'ok' end,
     case
+        when e.phase = 'standby' then 'Only the primary knows its workers.'
         when u.routes > 0 then format('Nobody who is alive serves %s.%s', u.names, ' Tasks have been ready since ' || pg_catalog.date_trunc('second', u.since) || '.')
         else 'Every queue with work has a worker.'
     end,
@@ -177,7 +184,7 @@ select
         ),
         ''
     )
-from unserved as u
+from engine as e, unserved as u
 union all
 select
     'oldest_snapshot',
