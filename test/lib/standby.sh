@@ -18,12 +18,13 @@ on()
     PGHOST=$node_base PGPORT=$port PGTARGETSESSIONATTRS=any ORCH_SERVER_DIR=$data "$@"
 }
 
-# follow NODE...: from now on clients look for the one of these that takes writes. The orch command must find that out by itself: its URL only names the hosts.
+# follow NODE...: from now on clients look for the one of these that takes writes: psql is told to by PGTARGETSESSIONATTRS, which the caller exports; the orch command does
+# so without.
 follow()
 {
     local node hosts='' ports=''
     for node in "$@"; do hosts+="${hosts:+,}$node_base" ports+="${ports:+,}$(node_port "$node")"; done
-    export PGHOST=$hosts PGPORT=$ports PGTARGETSESSIONATTRS=read-write
+    export PGHOST=$hosts PGPORT=$ports
     export ORCH_DATABASE_URL="postgresql://postgres@/$PGDATABASE?host=$hosts&port=$ports"
 }
 

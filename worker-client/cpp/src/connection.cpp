@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 
 #include <cstdlib>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
@@ -35,6 +36,18 @@ std::vector<const char *> pointers(const parameters &values)
     return list;
 }
 
+/// Whether libpq has a choice. What is no list of options is the name of a database.
+bool names_several_hosts(const std::string &database)
+{
+    std::string hosts;
+    for (const char *variable : {"PGHOST", "PGHOSTADDR"})
+        if (const char *value = std::getenv(variable)) hosts += value;
+    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfoParse(database.c_str(), nullptr), PQconninfoFree);
+    for (const auto *option = options.get(); option && option->keyword; ++option)
+        if (option->val && (std::string_view(option->keyword) == "host" || std::string_view(option->keyword) == "hostaddr")) hosts = option->val;
+    return hosts.find(',') != std::string::npos;
+}
+
 }  // namespace
 
 rows::rows(pg_result *result) : result_(result, PQclear) {}
@@ -65,6 +78,11 @@ connection::connection(const std::string &database) : notice_(std::make_unique<s
     if (!std::getenv("PGCONNECT_TIMEOUT")) {
         keys.push_back("connect_timeout");
         values.push_back("10");
+    }
+    // The primary among several; one that is named alone is taken as it is, so that a standby can be read.
+    if (!std::getenv("PGTARGETSESSIONATTRS") && names_several_hosts(database)) {
+        keys.push_back("target_session_attrs");
+        values.push_back("read-write");
     }
     keys.insert(keys.end(), {"dbname", nullptr});
     values.insert(values.end(), {database.c_str(), nullptr});

@@ -41,7 +41,8 @@ using parameters = std::vector<std::optional<std::string>>;
 /// One connection, used by one thread. Every call throws orch::error.
 class connection {
 public:
-    /// Opens it: a URL or a `key=value` string of libpq; what it leaves out comes from the PG* environment. Blocks up to connect_timeout [10 s].
+    /// Opens it: a URL or a `key=value` string of libpq; what it leaves out comes from the PG* environment. Blocks up to connect_timeout [10 s] a host.
+    /// Of several hosts it takes the one that takes writes, unless target_session_attrs says otherwise.
     explicit connection(const std::string &database);
 
     /// Runs one statement and waits for its answer.
