@@ -19,7 +19,7 @@ namespace {
 // In the data directory, where the postmaster and all its children are.
 constexpr const char *file_name = "orch.mark", *temporary_name = "orch.mark.new";
 
-shmem_startup_hook_type next_startup_hook;
+shmem_startup_hook_type next_hook;
 constinit std::optional<core::Uuid> current;  // of the postmaster; all others are forked from it
 
 bool is_there(const char *name)
@@ -85,9 +85,9 @@ void look_at_start()
 }
 
 // An error here ends the start: a copy that nobody could tell from its original must not come up.
-void startup()
+void on_startup()
 {
-    if (next_startup_hook) next_startup_hook();
+    if (next_hook) next_hook();
     if (!IsUnderPostmaster) pg::guarded<look_at_start>();
 }
 
@@ -95,8 +95,8 @@ void startup()
 
 void install_mark_hook()
 {
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = startup;
+    next_hook = shmem_startup_hook;
+    shmem_startup_hook = on_startup;
 }
 
 const std::optional<core::Uuid> &mark() noexcept { return current; }
