@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-using namespace orch::core;
+namespace orch::core::mark_test {
 
 namespace {
 
@@ -60,3 +60,5 @@ TEST(mark, its_text_reads_back)
     for (const char *text : {"x", "copied \n", "copied 1\n", "\n"}) EXPECT_EQ(mark_from_text(text), std::nullopt) << text;
     EXPECT_EQ(mark_from_text("copied " + uuid_to_text(one)), std::nullopt) << "cut short";
 }
+
+}  // namespace orch::core::mark_test
