@@ -51,6 +51,7 @@ std::string_view event_kind_name(int16_t kind)
     case EventKind::run_failed: return "run_failed";
     case EventKind::run_timed_out: return "run_timed_out";
     case EventKind::run_cancelled: return "run_cancelled";
+    case EventKind::run_queued: return "run_queued";
     case EventKind::task_started: return "task_started";
     case EventKind::task_retry_scheduled: return "task_retry_scheduled";
     case EventKind::task_released: return "task_released";

@@ -33,6 +33,7 @@ enum class EventKind : int16_t {
     run_failed = 8,
     run_timed_out = 9,
     run_cancelled = 10,
+    run_queued = 11,
     task_started = 20,
     task_retry_scheduled = 21,
     task_released = 22,

@@ -122,7 +122,7 @@ private:
         case Verdict::cancel: t.to = cancelled; break;
         }
         if (core::is_final(t.to)) t.finished_at = call_.now();
-        if (t.events == 0 && core::is_final(t.to)) t.events = 1;
+        if (t.events.count() == 0 && core::is_final(t.to)) t.events = core::task_end_event(t.to);
         steps_.push_back(std::move(step));
         return t_state(steps_.back());
     }
@@ -146,15 +146,16 @@ private:
         t.to = r.state;
         if (r.state == ready) t.ready_at = call_.now();
         t.due_at = r.due_at;
+        const EventKind told = r.state == waiting ? EventKind::timer_created : core::task_end_event(r.state);
         if (r.started) {
             t.attempts = 1;
             t.started_at = call_.now();
-            t.events = 2;  // task_started, and how it went or timer_created
-        } else {
-            t.events = core::is_final(r.state) ? 1 : 0;
+            t.events = {EventKind::task_started, told};
+        } else if (core::is_final(r.state)) {
+            t.events = told;
         }
         if (r.state == succeeded || r.state == failed) {
-            t.output_event = t.events;
+            t.output_event = t.events.count();
             fresh_[t.task_no] = {r.state, r.state == succeeded ? r.json : "null", r.state == failed ? r.json : "null"};
         }
     }
@@ -166,16 +167,16 @@ private:
             return;
         }
         const InlineResult &r = step.result;
-        const int16 attempt = r.started ? 1 : 0;
-        if (r.started) call_.events().add({run_, t.task_no, t.no - 1, EventKind::task_started, attempt, call_.engine_actor()});
+        const int16 attempt = r.started ? t.attempt : 0;
+        if (r.started) call_.events().add({run_, t.task_no, t.no - 1, t.events.first(), attempt, call_.engine_actor()});
         if (t.to == waiting) {
-            call_.events().add({run_, t.task_no, t.no, EventKind::timer_created, attempt, call_.engine_actor(), pg::jsonb_datum(r.json)});
+            call_.events().add({run_, t.task_no, t.no, t.events.last(), attempt, call_.engine_actor(), pg::jsonb_datum(r.json)});
             shared::on_commit_timer(*t.due_at, {run_, t.task_no}, shared::TimerKind::sleep);
             return;
         }
         std::optional<Datum> payload;
         if (!r.json.empty()) payload = pg::jsonb_datum(r.json);
-        call_.events().add({run_, t.task_no, t.no, core::task_end_event(t.to), attempt, call_.engine_actor(), payload});
+        call_.events().add({run_, t.task_no, t.no, t.events.last(), attempt, call_.engine_actor(), payload});
         if (t.to == failed) write_dead_letter(call_, run_, version_, t.task_no, attempt, t.to, *payload);
     }
 

@@ -118,12 +118,13 @@ void end_attempts(Call &call, std::span<const EndedAttempt> ended)
         const std::optional<int64> delay = next_attempt_in(call, version, e, error_class);
         const char final_state = error_class == "cancelled" ? cancelled : error_class == "timeout" ? timed_out : failed;
         Transition t{e.attempt.run, e.attempt.task_no, core::task_state::running, delay ? core::task_state::scheduled : final_state};
-        t.events = static_cast<int16>(e.how == HowEnded::lease_expired ? 2 : 1);
+        const EventKind told = delay ? EventKind::task_retry_scheduled : core::task_end_event(final_state);
+        t.events = e.how == HowEnded::lease_expired ? EventKinds(EventKind::lease_expired, told) : EventKinds(told);
         t.forget_token = e.forget_token;
         if (delay) {
             t.due_at = call.now() + *delay;
         } else {
-            t.output_event = t.events;
+            t.output_event = t.events.count();
             t.finished_at = call.now();
         }
         transitions.push_back(t);
@@ -136,17 +137,16 @@ void end_attempts(Call &call, std::span<const EndedAttempt> ended)
         if (!t.applied) continue;
         const Version &version = version_of(e->attempt.version_id);
         const int16 attempt = e->attempt.attempt;
-        if (e->how == HowEnded::lease_expired) call.events().add({t.run, t.task_no, t.no - 1, EventKind::lease_expired, attempt, call.engine_actor()});
+        if (e->how == HowEnded::lease_expired) call.events().add({t.run, t.task_no, t.no - 1, t.events.first(), attempt, call.engine_actor()});
         const Datum actor = e->actor ? *e->actor : call.engine_actor();
         if (planned.to == core::task_state::scheduled) {
-            call.events().add(
-                {t.run, t.task_no, t.no, EventKind::task_retry_scheduled, attempt, actor, retry_details(e->error, planned.delay_us, *t.due_at), e->facts});
+            call.events().add({t.run, t.task_no, t.no, t.events.last(), attempt, actor, retry_details(e->error, planned.delay_us, *t.due_at), e->facts});
             shared::on_commit_timer(*t.due_at, {t.run, t.task_no}, shared::TimerKind::retry);
             // Should the run have begun to end while this was not committed yet, whoever looked at it saw an attempt that runs.
             shared::on_commit_advance({t.run, run_itself});
             continue;
         }
-        call.events().add({t.run, t.task_no, t.no, core::task_end_event(planned.to), attempt, actor, e->error, e->facts});
+        call.events().add({t.run, t.task_no, t.no, t.events.last(), attempt, actor, e->error, e->facts});
         if (planned.to != cancelled) write_dead_letter(call, t.run, version, t.task_no, attempt, planned.to, e->error);
         follow_other_end(t.run, version, t.task_no, planned.to);
     }

@@ -1,12 +1,16 @@
 #include "engine/cancel.hpp"
 
-#include "core/states.hpp"
+#include "core/state_changes.hpp"
 #include "engine/run_row.hpp"
 
 namespace orch::engine {
 
 std::string_view cancel(Call &call, const RunId &run, bool force)
 {
+    using core::run_goes, core::run_state::cancelling;
+    static_assert(run_goes(core::run_state::queued, cancelling, EventKind::run_cancel_requested) &&
+                  run_goes(core::run_state::scheduled, cancelling, EventKind::run_cancel_requested) &&
+                  run_goes(core::run_state::running, cancelling, EventKind::run_cancel_requested));
     static pg::Statement update(
         "update _orch.run_{} set state = 'c', no = no + $2, outcome = case when $3 then 'c' else outcome end where run_id = $1 returning no",
         {UUIDOID, INT4OID, BOOLOID});

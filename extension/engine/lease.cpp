@@ -2,6 +2,7 @@
 
 #include "core/lease_text.hpp"
 #include "core/problem.hpp"
+#include "core/state_changes.hpp"
 #include "engine/attempts.hpp"
 #include "engine/document.hpp"
 #include "engine/heartbeat.hpp"
@@ -68,6 +69,7 @@ void leave_out_cancelled(std::vector<TaskRef> &candidates)
 // Rows that are ready still become running, under this worker's token. What was locked comes back to the queue later.
 std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const WorkerIdentity &worker, uint64 token)
 {
+    static_assert(core::task_goes(core::task_state::ready, core::task_state::running, EventKind::task_started));
     static pg::Statement update("with l as materialized ("
                                 " select t.run_id, t.task_no from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
                                 " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no where t.state = 'y' for update of t skip locked)"

@@ -1,5 +1,6 @@
 #include "engine/progress.hpp"
 
+#include "core/state_changes.hpp"
 #include "core/trigger_rule.hpp"
 #include "shared/routes.hpp"
 
@@ -82,6 +83,7 @@ std::vector<std::pair<RunId, const Version *>> all_succeeded(const std::vector<s
 // Ends runs that succeeded; returns those it ended.
 std::set<RunId> end_runs(Call &call, const std::vector<std::pair<RunId, const Version *>> &runs)
 {
+    static_assert(core::run_goes(core::run_state::running, core::run_state::succeeded, EventKind::run_succeeded));
     static pg::Statement update("with l as materialized ("
                                 " select r.run_id from unnest($1::uuid[]) u(run_id) join _orch.run_{} r on r.run_id = u.run_id"
                                 " where r.state = 'r' and r.outcome is null for update of r skip locked)"

@@ -24,7 +24,7 @@ std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std:
     std::map<TaskRef, Attempt> attempts;
     for (const Attempt &a : lock_attempts(std::move(keys), false)) {
         Transition t{a.run, a.task_no, core::task_state::running, core::task_state::ready};
-        t.events = 1;
+        t.events = EventKind::task_released;
         t.unused_attempt = true;
         t.forget_token = true;
         t.ready_at = call.now();
@@ -37,7 +37,7 @@ std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std:
         if (!t.applied) continue;
         const TaskRef task{t.run, t.task_no};
         const Attempt &a = attempts.at(task);
-        call.events().add({t.run, t.task_no, t.no, EventKind::task_released, a.attempt, call.role_actor()});
+        call.events().add({t.run, t.task_no, t.no, t.events.last(), a.attempt, call.role_actor()});
         queue_ready(version_of(a.version_id), task, call.now(), t.priority);
         // In a run that is being ended it is cancelled instead of started again.
         shared::on_commit_advance({t.run, run_itself});

@@ -1,6 +1,6 @@
 #include "engine/reopen.hpp"
 
-#include "core/states.hpp"
+#include "core/state_changes.hpp"
 #include "engine/heartbeat.hpp"
 #include "engine/progress.hpp"
 #include "engine/run_row.hpp"
@@ -35,6 +35,9 @@ std::vector<shared::JoinCount> kept_counts(const Version &version, const std::ve
 // Task rows back to pending; returns the states that all tasks have now.
 std::vector<char> reset_tasks(const RunId &run, const Version &version)
 {
+    static_assert(core::is_reset_by_reopening(core::task_state::failed, false) && core::is_reset_by_reopening(core::task_state::timed_out, false) &&
+                  core::is_reset_by_reopening(core::task_state::upstream_failed, false) && core::is_reset_by_reopening(core::task_state::cancelled, false) &&
+                  !core::is_reset_by_reopening(core::task_state::succeeded, false) && !core::is_reset_by_reopening(core::task_state::skipped, false));
     static pg::Statement update(
         "update _orch.task_{} set state = 'p', attempts_before = attempt, output_no = null, finished_at = null, due_at = null, token = null"
         " where run_id = $1 and (state in ('F', 'T', 'U', 'C') or task_no >= $2)",

@@ -1,6 +1,6 @@
 #include "engine/settle.hpp"
 
-#include "core/states.hpp"
+#include "core/state_changes.hpp"
 #include "engine/progress.hpp"
 #include "engine/refusals.hpp"
 #include "shared/settings.hpp"
@@ -41,6 +41,7 @@ bool too_large(Settlement &s)
 // Successes in one statement: rows that are running under that very lease become succeeded.
 std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker, std::vector<Settlement *> &successes)
 {
+    static_assert(core::task_goes(core::task_state::running, core::task_state::succeeded, EventKind::task_succeeded));
     static pg::Statement update("update _orch.task_{} t set state = 'S', no = t.no + 1, output_no = t.no + 1, finished_at = $5, due_at = null"
                                 " from unnest($1::uuid[], $2::int4[], $3::int2[], $4::int8[]) u(run_id, task_no, attempt, token)"
                                 " where t.run_id = u.run_id and t.task_no = u.task_no and t.state = 'r' and t.attempt = u.attempt and t.token = u.token and "

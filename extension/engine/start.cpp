@@ -1,5 +1,5 @@
 // Runs that could not start when they were triggered: their time had not come, or their workflow had no place.
-#include "core/states.hpp"
+#include "core/state_changes.hpp"
 #include "engine/advance.hpp"
 #include "engine/pauses.hpp"
 #include "engine/progress.hpp"
@@ -46,6 +46,8 @@ std::optional<int64> still_waits(const RunId &run)
 
 void begin(Call &call, const RunId &run, const Waiting &w)
 {
+    static_assert(core::run_goes(core::run_state::queued, core::run_state::running, EventKind::run_started) &&
+                  core::run_goes(core::run_state::scheduled, core::run_state::running, EventKind::run_started));
     static pg::Statement update("update _orch.run_{} set state = 'r', started_at = $2, deadline_at = $3, no = no + 1 where run_id = $1 returning no",
                                 {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
     const Version &version = *w.version;
@@ -64,8 +66,10 @@ void begin(Call &call, const RunId &run, const Waiting &w)
 
 void queue(Call &call, const RunId &run, const Waiting &w)
 {
-    static pg::Statement update("update _orch.run_{} set state = 'q' where run_id = $1", {UUIDOID});
-    update.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
+    static_assert(core::run_goes(core::run_state::scheduled, core::run_state::queued, EventKind::run_queued));
+    static pg::Statement update("update _orch.run_{} set state = 'q', no = no + 1 where run_id = $1 returning no", {UUIDOID});
+    const pg::Rows rows = update.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
+    call.events().add({run, run_itself, rows.int4(0, 1), EventKind::run_queued, 0, call.engine_actor()});
     queue_for_admission(*w.version, run, call.now(), w.priority);
 }
 

@@ -82,17 +82,22 @@ std::vector<DueRow> lock_due(Call &call, std::vector<Timer> timers)
 void fire_retries(Call &call, const std::vector<DueRow> &due)
 {
     std::vector<Transition> transitions;
-    std::map<TaskRef, int32> versions;
+    std::map<TaskRef, const Version *> versions;
     for (const DueRow &row : due) {
         if (row.state != scheduled || !row.due_at || *row.due_at > call.now()) continue;
         Transition t{row.task.run, row.task.task_no, scheduled, ready};
+        t.events = EventKind::timer_fired;
         t.ready_at = call.now();
         transitions.push_back(t);
-        versions[row.task] = row.attempt.version_id;
+        versions[row.task] = &version_of(row.attempt.version_id);
     }
     apply(call, transitions);
-    for (const Transition &t : transitions)
-        if (t.applied) queue_ready(version_of(versions.at({t.run, t.task_no})), {t.run, t.task_no}, call.now(), t.priority);
+    for (const Transition &t : transitions) {
+        if (!t.applied) continue;
+        const TaskRef task{t.run, t.task_no};
+        call.events().add({t.run, t.task_no, t.no, t.events.last(), t.attempt, call.engine_actor()});
+        queue_ready(*versions.at(task), task, call.now(), t.priority);
+    }
 }
 
 // Sleeps are over: they succeeded.
@@ -103,7 +108,7 @@ void fire_sleeps(Call &call, const std::vector<DueRow> &due)
     for (const DueRow &row : due) {
         if (row.state != waiting || !row.due_at || *row.due_at > call.now()) continue;
         Transition t{row.task.run, row.task.task_no, waiting, succeeded};
-        t.events = 2;
+        t.events = {EventKind::timer_fired, EventKind::task_succeeded};
         t.output_event = 2;
         t.finished_at = call.now();
         transitions.push_back(t);
@@ -115,8 +120,8 @@ void fire_sleeps(Call &call, const std::vector<DueRow> &due)
     std::vector<Succeeded> done;
     for (const Transition &t : transitions) {
         if (!t.applied) continue;
-        call.events().add({t.run, t.task_no, t.no - 1, EventKind::timer_fired, 1, call.engine_actor()});
-        call.events().add({t.run, t.task_no, t.no, EventKind::task_succeeded, 1, call.engine_actor(), nothing});
+        call.events().add({t.run, t.task_no, t.no - 1, t.events.first(), t.attempt, call.engine_actor()});
+        call.events().add({t.run, t.task_no, t.no, t.events.last(), t.attempt, call.engine_actor(), nothing});
         done.push_back({t.run, versions.at({t.run, t.task_no}), t.task_no});
     }
     follow_success(call, done, false);

@@ -2,6 +2,24 @@
 
 namespace orch::engine {
 
+namespace {
+
+// What a row says and what its history says may never part.
+void require_told_by_events(const Transition &t)
+{
+    bool told = t.from == core::task_state::pending && t.to == core::task_state::ready;
+    if (t.events.count() == 1) told = core::task_goes(t.from, t.to, t.events.first());
+    if (t.events.count() == 2) told = core::task_goes(t.from, t.to, t.events.first(), t.events.last());
+    if (told) return;
+    throw pg::error{ERRCODE_INTERNAL_ERROR,
+                    "a task would go from " + std::string(core::task_state_name(t.from)) + " to " + std::string(core::task_state_name(t.to)) +
+                        ", which its events do not say",
+                    "Task " + std::to_string(t.task_no) + " of run " + core::uuid_to_text(t.run) + ".",
+                    {}};
+}
+
+}  // namespace
+
 void apply(Call &, std::vector<Transition> &transitions)
 {
     static pg::Statement update(
@@ -23,10 +41,11 @@ void apply(Call &, std::vector<Transition> &transitions)
         "  finished_at = l.finished_at,"
         "  due_at = l.due_at"
         " from l where t.run_id = l.run_id and t.task_no = l.task_no"
-        " returning t.run_id, t.task_no, t.no, t.priority",
+        " returning t.run_id, t.task_no, t.no, t.attempt, t.priority",
         {UUIDARRAYOID, INT4ARRAYOID, CHARARRAYOID, CHARARRAYOID, INT2ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, BOOLARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID,
          TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID});
 
+    for (const Transition &t : transitions) require_told_by_events(t);
     std::sort(transitions.begin(), transitions.end(),
               [](const Transition &a, const Transition &b) { return std::tie(a.run, a.task_no) < std::tie(b.run, b.task_no); });
     by_day(
@@ -41,7 +60,7 @@ void apply(Call &, std::vector<Transition> &transitions)
                 task_no.add(Int32GetDatum(t.task_no));
                 from.add(CharGetDatum(t.from));
                 to.add(CharGetDatum(t.to));
-                events.add(Int16GetDatum(t.events));
+                events.add(Int16GetDatum(t.events.count()));
                 output.add(Int16GetDatum(t.output_event));
                 attempts.add(Int16GetDatum(t.attempts));
                 unused.add(BoolGetDatum(t.unused_attempt));
@@ -63,7 +82,8 @@ void apply(Call &, std::vector<Transition> &transitions)
                                      [](const Transition &t, const std::tuple<const RunId &, const int32 &> &key) { return std::tie(t.run, t.task_no) < key; });
                 found->applied = true;
                 found->no = rows.int4(i, 3);
-                found->priority = rows.int2(i, 4);
+                found->attempt = rows.int2(i, 4);
+                found->priority = rows.int2(i, 5);
             }
         });
 }

@@ -1,7 +1,7 @@
 #include "engine/trigger.hpp"
 
 #include "core/problem.hpp"
-#include "core/states.hpp"
+#include "core/state_changes.hpp"
 #include "engine/progress.hpp"
 #include "shared/clock.hpp"
 #include "shared/database.hpp"
@@ -129,7 +129,7 @@ void insert_run_rows(Call &call, const NewRuns &runs, int day, size_t first, siz
     static pg::Statement insert(
         "insert into _orch.run_{} (run_id, created_at, started_at, run_at, deadline_at, version_id, no, priority, state, tenant, source, idempotency_key, "
         "tags, traceparent, timeout_us)"
-        " select u.run_id, $3, case when u.state = 'r' then $3 end, $4, case when u.state = 'r' then $5 end, $6, case when u.state = 'r' then 2 else 1 end,"
+        " select u.run_id, $3, case when u.state = 'r' then $3 end, $4, case when u.state = 'r' then $5 end, $6, case when u.state = 'd' then 1 else 2 end,"
         "  $7, u.state, $8, $9, u.key, $10, $11, $13"
         " from unnest($1::uuid[], $2::text[], $12::\"char\"[]) u(run_id, key, state)",
         {UUIDARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT2OID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, CHARARRAYOID,
@@ -210,6 +210,10 @@ void announce_started(Call &call, const NewRuns &runs, const std::vector<size_t>
     }
 }
 
+static_assert(core::first_run_state == core::run_state::scheduled);
+static_assert(core::run_goes(core::first_run_state, core::run_state::running, EventKind::run_started));
+static_assert(core::run_goes(core::first_run_state, core::run_state::queued, EventKind::run_queued));
+
 void insert_runs(Call &call, NewRuns &runs)
 {
     const TriggerOptions &o = runs.options;
@@ -245,7 +249,9 @@ void insert_runs(Call &call, NewRuns &runs)
         });
     for (size_t i = 0; i < runs.ids.size(); i++) {
         call.events().add({runs.ids[i], run_itself, 1, EventKind::run_triggered, 0, call.role_actor(), runs.inputs[i]});
-        if (runs.states[i] == core::run_state::running) call.events().add({runs.ids[i], run_itself, 2, EventKind::run_started, 0, call.engine_actor()});
+        if (runs.states[i] == core::first_run_state) continue;
+        const EventKind next = runs.states[i] == core::run_state::running ? EventKind::run_started : EventKind::run_queued;
+        call.events().add({runs.ids[i], run_itself, 2, next, 0, call.engine_actor()});
     }
     announce_started(call, runs, started);
 }

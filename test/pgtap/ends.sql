@@ -122,6 +122,27 @@ call orch.await_run(:'run', '20 s');
 select is(pg_temp.run(:'run'), 'succeeded', 'to the end');
 select is(pg_temp.story(:'run'), 'triggered started failed reopened succeeded', 'which the history tells');
 
+-- What the engine runs by itself counts its attempts as well.
+select pg_temp.define('ends-again', '{"a": {}}', '{"finally": {"told": {"noop": true}, "nap": {"sleep": 1}}}') as version \gset
+select orch.worker_start('ends', '{ends-again}', '{noop}') as worker \gset
+select orch.trigger('ends-again') as run \gset
+call pg_temp.lease_soon('ends');
+select orch.fail(lease, '{"class": "validation"}') from leased \gset
+call pg_temp.wait_until(format('select pg_temp.task(%L, ''nap'') = ''waiting''', :'run'));
+select _orch.advance_clock('2 s') as now \gset
+call orch.await_run(:'run', '20 s');
+select orch.retry(:'run') as state \gset
+call pg_temp.lease_soon('ends');
+select orch.complete(lease) from leased \gset
+call pg_temp.wait_until(format('select pg_temp.task(%L, ''nap'') = ''waiting''', :'run'));
+select _orch.advance_clock('2 s') as now \gset
+call orch.await_run(:'run', '20 s');
+select results_eq(
+    format('select task_id, array_agg(attempt order by attempt)::int[] from orch.attempts where run_id = %L group by 1 order by 1', :'run'),
+    $$ values ('a'::text, '{1,2}'::int[]), ('nap', '{1,2}'), ('told', '{1,2}') $$, 'attempts after a reopening have numbers of their own'
+);
+select orch.worker_start('ends', '{ends-letter}', '{noop}') as worker \gset
+
 select orch.trigger('ends-letter') as run \gset
 select lease from orch.lease('ends') \gset
 select orch.fail(:'lease', '{"class": "validation", "code": "E", "message": "bad row 18"}');

@@ -40,7 +40,7 @@ select results_eq(
 );
 select is((select attempt || ' of ' || max_attempts from orch.tasks where run_id = :'run'), '3 of 3', 'and counted');
 select is(
-    replace(pg_temp.story(:'run', 'only'), ' settle_refused', ''), 'started retry_scheduled started retry_scheduled started failed',
+    replace(pg_temp.story(:'run', 'only'), ' settle_refused', ''), 'started retry_scheduled timer_fired started retry_scheduled timer_fired started failed',
     'and told in the history'
 );
 
@@ -146,7 +146,7 @@ call pg_temp.wait_until(format('select exists (select from orch.events where run
 select orch.complete(:'l2', '"heir"');
 select is(orch.result(:'run'), '{"only": "heir"}', 'that of the next one counts');
 select is(
-    pg_temp.story(:'run', 'only'), 'started lease_expired retry_scheduled started settle_refused succeeded',
+    pg_temp.story(:'run', 'only'), 'started lease_expired retry_scheduled timer_fired started settle_refused succeeded',
     'the history knows'
 );
 
