@@ -1,0 +1,247 @@
+-- Runs of every shape, for test/lib/record_histories. A handler's name says what its worker does: fine, bad, flaky (bad at first), back (given back at
+-- first), lost (never heard of again at first), late (the same, and settles when it is too late), stays (keeps running).
+set client_min_messages = warning;
+set timezone = 'UTC';
+
+create table recorded (name text primary key, document text not null);
+
+create function define(id text, tasks jsonb, more jsonb default '{}') returns int
+language sql
+as $$
+    select version
+    from orch.register(jsonb_build_object('id', id, 'tasks', tasks, 'defaults', '{"retries": 0, "retry_delay_seconds": 1, "retry_jitter": 0}'::jsonb) || more)
+$$;
+
+-- One task of any run, done as its handler's name says; false where there is none.
+create procedure work(inout worked boolean)
+language plpgsql
+as $$
+declare
+    v_lease record;
+begin
+    commit;
+    select * into v_lease from orch.lease('worker', 1, '10 s');
+    worked := found;
+    if not worked or v_lease.handler = 'stays' then
+        return;
+    end if;
+    case
+        when v_lease.handler in ('lost', 'late') and v_lease.attempt = 1 then
+            commit;
+            perform _orch.advance_clock('11 s');
+            while exists (select from _orch.task t where t.run_id = v_lease.run_id and t.state = 'r') loop
+                commit;
+                perform pg_sleep(0.02);
+            end loop;
+            if v_lease.handler = 'late' then
+                perform orch.complete_many('worker', jsonb_build_array(jsonb_build_object('lease', v_lease.lease, 'output', 'late')));
+            end if;
+        when v_lease.handler = 'back' and v_lease.attempt = 1 then
+            perform orch.release(array[v_lease.lease]);
+        when v_lease.handler = 'bad' or (v_lease.handler = 'flaky' and v_lease.attempt = 1) then
+            perform orch.fail(v_lease.lease, '{"class": "handler", "code": "bad", "message": "as it was told"}');
+        else
+            perform orch.complete(v_lease.lease, jsonb_build_object('attempt', v_lease.attempt));
+    end case;
+    commit;
+end
+$$;
+
+-- Works until the run has that state and what is left for workers is done; time passes where there is no work.
+create procedure go(run uuid, until text)
+language plpgsql
+as $$
+declare
+    v_worked boolean;
+    v_end timestamptz := clock_timestamp() + interval '60 seconds';
+begin
+    loop
+        call work(v_worked);
+        continue when v_worked;
+        exit when exists (select from orch.runs r where r.run_id = run and r.state = until)
+            and (until not in ('running', 'cancelling') or not exists (select from orch.tasks t where t.run_id = run and t.state in ('ready', 'scheduled')));
+        commit;
+        perform _orch.advance_clock('100 ms');
+        perform pg_sleep(0.02);
+        if clock_timestamp() > v_end then
+            raise exception 'run % never was %', run, until;
+        end if;
+    end loop;
+end
+$$;
+
+-- At most so many tasks.
+create procedure work(times int)
+language plpgsql
+as $$
+declare
+    v_worked boolean;
+begin
+    for i in 1..times loop
+        call work(v_worked);
+        perform pg_sleep(0.1);
+    end loop;
+end
+$$;
+
+create function document(run uuid) returns text
+language sql
+as $$
+    select format(
+        E'{"definition": %s,\n"run": {"state": "%s", "events": %s},\n"tasks": [\n%s\n],\n"events": [\n%s\n]}',
+        v.spec, r.state, r.no,
+        (
+            select string_agg(jsonb_build_object('id', p.task_id, 'state', t.state, 'events', t.no, 'output_no', coalesce(t.output_no, 0),
+                'attempt', t.attempt, 'attempts_before', t.attempts_before)::text, E',\n' order by t.task_no)
+            from _orch.task t
+            join _orch.version_task p using (version_id, task_no)
+            where t.run_id = r.run_id
+        ),
+        (
+            select string_agg(jsonb_strip_nulls(jsonb_build_object('task_no', e.task_no, 'no', e.no, 'kind', e.kind, 'attempt', e.attempt)
+                || case when e.payload is null then '{}' else jsonb_build_object('payload', e.payload) end)::text, E',\n' order by e.pos)
+            from _orch.event e
+            where e.run_id = r.run_id
+        )
+    )
+    from _orch.run r
+    join _orch.version v using (version_id)
+    where r.run_id = run
+$$;
+
+-- A run as it is now, under a name, once the steward has looked at it.
+create procedure record(name text, run uuid)
+language plpgsql
+as $$
+begin
+    while exists (select task_id, state from orch.replay(run) where task_id is not null except select t.task_id, t.state from orch.tasks t where t.run_id = run) loop
+        commit;
+        perform pg_sleep(0.02);
+    end loop;
+    insert into recorded values (name, document(run));
+end
+$$;
+
+select orch.worker_start('worker', '{default}', '{fine,bad,flaky,back,lost,late,stays}') as worker \gset
+
+-- Ends ---------------------------------------------------------------------------------------------
+
+select define('chain', '{"a": {"handler": "fine"}, "b": {"handler": "fine", "dependencies": ["a"]}}') as v \gset
+select orch.trigger('chain') as run \gset
+call go(:'run', 'succeeded');
+call record('chain', :'run');
+
+select define('joins', '{"a": {"handler": "fine"}, "b": {"handler": "fine"}, "c": {"handler": "fine", "dependencies": ["a"]},
+    "d": {"handler": "fine", "dependencies": ["a", "b", "c"]}}', '{"output": {"d": "{{ tasks.d.output }}"}}') as v \gset
+select orch.trigger('joins') as run \gset
+call go(:'run', 'succeeded');
+call record('joins', :'run');
+
+select define('engine', '{"start": {"noop": true, "input": {"n": 3}}, "few": {"decision": {"left": "{{ tasks.start.output.n }}", "op": "<", "right": 5}, "dependencies": ["start"]},
+    "yes": {"handler": "fine", "when": "$.tasks.few.output.result == true", "dependencies": ["few"]},
+    "no": {"handler": "fine", "when": "$.tasks.few.output.result == false", "dependencies": ["few"]},
+    "nap": {"sleep": 5, "dependencies": ["yes"]}, "row": {"sql": "select 1 as one", "dependencies": ["nap"]},
+    "end": {"noop": true, "dependencies": ["row", "no"], "trigger_rule": "none_failed"}}') as v \gset
+select orch.trigger('engine') as run \gset
+call go(:'run', 'succeeded');
+call record('skip_decision_sleep_sql', :'run');
+
+select define('retry', '{"flaky": {"handler": "flaky", "retries": 2}, "lost": {"handler": "lost", "retries": 1, "dependencies": ["flaky"]},
+    "late": {"handler": "late", "retries": 1, "dependencies": ["lost"]}, "back": {"handler": "back", "dependencies": ["late"]}}') as v \gset
+select orch.trigger('retry') as run \gset
+call go(:'run', 'succeeded');
+call record('retry_lost_refused_released', :'run');
+
+select define('fast', '{"bad": {"handler": "bad"}, "below": {"handler": "fine", "dependencies": ["bad"]}, "beside": {"sleep": 3600},
+    "after": {"handler": "fine", "dependencies": ["beside"]}}', '{"finally": {"tidy": {"handler": "fine"}}}') as v \gset
+select orch.trigger('fast') as run \gset
+call go(:'run', 'failed');
+call record('fail_fast_with_finally', :'run');
+
+select define('on', '{"bad": {"handler": "bad"}, "below": {"handler": "fine", "dependencies": ["bad"]}, "beside": {"handler": "fine"},
+    "rescue": {"handler": "fine", "dependencies": ["bad"], "trigger_rule": "one_failed"}, "any": {"handler": "fine", "dependencies": ["below", "rescue"], "trigger_rule": "all_done"}}',
+    '{"on_failure": "continue"}') as v \gset
+select orch.trigger('on') as run \gset
+call go(:'run', 'succeeded');
+call record('continue_handled', :'run');
+
+select define('unresolved', '{"a": {"handler": "fine"}, "here": {"noop": true, "input": "{{ tasks.a.output.nothing }}", "dependencies": ["a"]}}') as v \gset
+select orch.trigger('unresolved') as run \gset
+call go(:'run', 'failed');
+call record('template_unresolved_in_engine', :'run');
+
+select define('unresolved_lease', '{"a": {"handler": "fine"}, "b": {"handler": "fine", "input": "{{ tasks.a.output.nothing }}", "dependencies": ["a"]}}') as v \gset
+select orch.trigger('unresolved_lease') as run \gset
+call go(:'run', 'failed');
+call record('template_unresolved_at_lease', :'run');
+
+-- Stopped ------------------------------------------------------------------------------------------
+
+select define('cancel', '{"a": {"handler": "fine"}, "nap": {"sleep": 3600, "dependencies": ["a"]}, "b": {"handler": "fine", "dependencies": ["nap"]},
+    "again": {"handler": "bad", "retries": 5, "retry_delay_seconds": 3600}}', '{"finally": {"tidy": {"handler": "fine"}}, "on_failure": "continue"}') as v \gset
+select orch.trigger('cancel') as run \gset
+call work(3);
+select orch.cancel(:'run') as state \gset
+call go(:'run', 'cancelled');
+call record('cancel_with_finally', :'run');
+select orch.trigger('cancel') as run \gset
+call work(3);
+select orch.cancel(:'run', force => true) as state \gset
+call go(:'run', 'cancelled');
+call record('cancel_by_force', :'run');
+
+select define('stopped', '{"a": {"handler": "stays"}, "b": {"handler": "fine", "dependencies": ["a"]}}') as v \gset
+select orch.trigger('stopped') as run \gset
+call work(3);
+select orch.cancel(:'run') as state \gset
+select _orch.advance_clock('11 s') as now \gset
+call go(:'run', 'cancelled');
+call record('cancelled_while_it_ran', :'run');
+
+select define('slow', '{"a": {"handler": "stays", "timeout_seconds": 5, "retries": 1}, "b": {"handler": "fine", "dependencies": ["a"]}}') as v \gset
+select orch.trigger('slow') as run \gset
+call go(:'run', 'failed');
+call record('attempts_timed_out', :'run');
+
+select define('deadline', '{"a": {"handler": "fine"}, "nap": {"sleep": 3600, "dependencies": ["a"]}, "b": {"handler": "fine", "dependencies": ["nap"]}}',
+    '{"timeout_seconds": 60, "finally": {"tidy": {"noop": true}}}') as v \gset
+select orch.trigger('deadline') as run \gset
+call work(3);
+select _orch.advance_clock('61 s') as now \gset
+call go(:'run', 'timed_out');
+call record('run_timed_out', :'run');
+
+-- Once more ----------------------------------------------------------------------------------------
+
+select define('again', '{"a": {"handler": "fine"}, "b": {"handler": "flaky", "dependencies": ["a"]}, "c": {"handler": "fine", "dependencies": ["b"]}}',
+    '{"finally": {"tidy": {"handler": "fine"}, "told": {"noop": true, "dependencies": ["tidy"]}}}') as v \gset
+select orch.trigger('again') as run \gset
+call go(:'run', 'failed');
+select orch.retry(:'run') as state \gset
+call go(:'run', 'succeeded');
+call record('retried', :'run');
+select orch.trigger('again') as run \gset
+call go(:'run', 'failed');
+select orch.redrive(id, '{"other": "input"}') as redriven from orch.dead_letters where run_id = :'run' \gset
+call go(:'run', 'succeeded');
+call record('redriven', :'run');
+
+-- Not over -----------------------------------------------------------------------------------------
+
+select define('open', '{"done": {"handler": "fine"}, "runs": {"handler": "stays"}, "waits": {"sleep": 86400}, "later": {"handler": "bad", "retries": 1, "retry_delay_seconds": 86400},
+    "idle": {"handler": "nobody", "dependencies": ["done"]}, "behind": {"handler": "fine", "dependencies": ["runs", "waits"]}}', '{"on_failure": "continue", "max_active_runs": 1}') as v \gset
+select orch.trigger('open') as run \gset
+call work(5);
+call record('running', :'run');
+select orch.trigger('open') as waiting \gset
+call record('queued', :'waiting');
+select orch.trigger('open', run_at => _orch.now() + '1 day') as run \gset
+call record('scheduled', :'run');
+select orch.trigger('open', run_at => _orch.now() + '1 second') as run \gset
+select _orch.advance_clock('2 s') as now \gset
+call go(:'run', 'queued');
+call record('scheduled_then_queued', :'run');
+select orch.trigger('open') as run \gset
+select orch.cancel(:'run') as state \gset
+call go(:'run', 'cancelled');
+call record('cancelled_in_the_queue', :'run');
