@@ -66,3 +66,5 @@ union all
 select 'a position given twice', pos::text from _orch.event group by pos having count(*) > 1
 union all
 select 'left in shared memory', format('%s %s', used, part) from _orch.memory_status() where part in ('leases', 'counters') and used > 0
+union all
+select 'stored otherwise than the history says', format('%s %s: %s %s, not %s', run_id, task_id, what, stored, replayed) from orch.replay_check()
