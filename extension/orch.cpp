@@ -56,7 +56,7 @@ void define()
     DefineCustomIntVariable("orch.sql_workers", "How many background workers run the SQL tasks of one role at the same time.",
                             "They are started when such tasks wait and count against max_worker_processes.", &sql_workers, 2, 0, 64, PGC_SIGHUP, 0, nullptr,
                             nullptr, nullptr);
-    DefineCustomIntVariable("orch.expression_timeout", "How long one evaluation of a template or condition may take.",
+    DefineCustomIntVariable("orch.expression_timeout", "Processor time that one evaluation of a template or condition may take.",
                             "A task whose expression takes longer fails.", &expression_timeout_ms, 100, 1, 60'000, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr,
                             nullptr);
     DefineCustomIntVariable("orch.timeout_grace", "How long after its timeout an attempt may still report by itself.",

@@ -84,6 +84,21 @@ bool lease_one(void *)
 
 [[noreturn]] void raise_lost() { throw pg::error{pg::lease_lost, "the lease of this SQL task was lost", "Its effect is rolled back.", {}}; }
 
+// Only the statement can be cancelled, not what the runner does around it: a cancel that comes late would stop the end of the attempt, or hit the next task.
+// An error lets go of what was held.
+void hold_cancels() { QueryCancelHoldoffCount = 1; }
+
+std::string run_cancellable(const Job &job)
+{
+    QueryCancelPending = false;
+    shared::LeaseState held;
+    if (shared::lease_of(job.task, held) && held.cancel) throw pg::error{ERRCODE_QUERY_CANCELED, "the task was cancelled before its statement began", {}, {}};
+    QueryCancelHoldoffCount = 0;
+    std::string output = run_sql(job.sql);
+    hold_cancels();
+    return output;
+}
+
 // The statement and its settlement in one transaction.
 bool run_one(void *)
 {
@@ -95,7 +110,7 @@ bool run_one(void *)
         call.finish();
         if (!held) raise_lost();
     }
-    const std::string output = run_sql(job.sql);
+    const std::string output = run_cancellable(job);
     Call call;
     const WorkerIdentity worker = identity(call);
     engine::append_log(call, job.task, job.attempt, take_notices());
@@ -149,11 +164,13 @@ void work()
     for (int done = 0; done < tasks_in_a_life && runner->job && !shared::told_to_leave(); done++) {
         const Job job = *runner->job;
         if (turn("running a SQL task", runner->error, run_one) == TurnEnd::failed) {
+            hold_cancels();
             // take_next may have moved on within the transaction that was rolled back.
             runner->job = job;
             const bool own = classify_failure();
             if (turn("ending a SQL task", "its lease will expire", own ? fail_one : release_one) != TurnEnd::done) runner->job.reset();
         }
+        hold_cancels();
         forget_session();
         if (!runner->job && turn("leasing a SQL task", "the runner leaves", lease_one) != TurnEnd::done) return;
     }
@@ -203,6 +220,7 @@ void run(Datum)
     runner = new Runner;
     if (!shared::helper_begin()) return;
     begin_sql_session();
+    hold_cancels();
     if (turn("starting", "the runner leaves", take_name) != TurnEnd::done) return;
     do {
         if (turn("leasing a SQL task", "the runner leaves", lease_one) != TurnEnd::done) break;

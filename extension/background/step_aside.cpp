@@ -2,6 +2,7 @@
 
 #include "pg/bridge.hpp"
 #include "pg/compat.hpp"
+#include "pg/session.hpp"
 #include "shared/clock.hpp"
 #include "shared/launching.hpp"
 
@@ -128,7 +129,11 @@ void on_utility(PlannedStmt *statement, const char *query, bool read_only, Proce
     const Oid database = name ? get_database_oid(name, true) : InvalidOid;
     // They come back when this transaction has ended, well or not: before its commit the launcher would still see a database that is being dropped.
     if (OidIsValid(database) && database != MyDatabaseId && may(database) && pg::guarded<ask_to_leave>(database)) wait_until_gone(database);
-    if (drops_us(statement->utilityStmt) && pg::guarded<ask_to_leave>(MyDatabaseId)) wait_until_gone(MyDatabaseId);
+    if (drops_us(statement->utilityStmt)) {
+        if (pg::guarded<ask_to_leave>(MyDatabaseId)) wait_until_gone(MyDatabaseId);
+        const Oid table = pg::gate();
+        if (OidIsValid(table)) LockRelationOid(table, AccessExclusiveLock);
+    }
     next(statement, query, read_only, context, parameters, environment, receiver, completion);
     if (opens(statement->utilityStmt)) pg::guarded<note_change>(false);
 }

@@ -82,6 +82,7 @@ public:
     void run()
     {
         for (int day : leaf_days()) {
+            if (!lock_leaf(day)) continue;
             read_runs(day);
             read_tasks(day);
         }

@@ -35,6 +35,7 @@ int64 last_position(int64 after)
     static pg::Statement select("select max(pos) from _orch.event_{} where pos > $1", {INT8OID});
     int64 last = after;
     for (int day : leaf_days()) {
+        if (!lock_leaf(day)) continue;
         const pg::Rows rows = select.run_on(day, Parameters<1>().add(Int64GetDatum(after)));
         if (!rows.is_null(0, 1)) last = std::max(last, rows.int8(0, 1));
     }
@@ -122,7 +123,8 @@ void read_feed(Call &call, int64 after, int max_rows, const std::optional<RunId>
     int64 end = end_of_feed(after);
     if (run) return read_run(call, *run, after, end, max_rows, result);
 
-    const std::vector<int> days = leaf_days();
+    std::vector<int> days = leaf_days();
+    std::erase_if(days, [](int day) { return !lock_leaf(day); });
     const Datum tenant = pg::text_datum(call.tenant());
     if (end == INT64_MAX) end = last_position(after) + 1;
     int64 wanted = max_rows;

@@ -16,6 +16,25 @@ bool leaf_exists(int day)
     return OidIsValid(relation);
 }
 
+bool lock_leaf(int day)
+{
+    const std::string name = pg::day_name(day);
+    const char *text = name.c_str();
+    bool all = true;
+    pg::call_pg([&] {
+        const Oid schema = get_namespace_oid("_orch", true);
+        for (const char *parent : {"run", "task", "event"}) {
+            char leaf[NAMEDATALEN];
+            snprintf(leaf, sizeof leaf, "%s_%s", parent, text);
+            const Oid relation = OidIsValid(schema) ? get_relname_relid(leaf, schema) : InvalidOid;
+            if (OidIsValid(relation)) LockRelationOid(relation, AccessShareLock);
+            // It may have gone while we waited for the lock.
+            all = all && OidIsValid(relation) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation));
+        }
+    });
+    return all;
+}
+
 std::vector<int> leaf_days()
 {
     static pg::Statement statement("select (pg_catalog.substr(c.relname, 5)::date - '1970-01-01'::date)::int4"

@@ -14,6 +14,9 @@ inline int day_of(const RunId &run) { return static_cast<int>(core::uuid_millise
 /// False for a day that has no partitions: an id that was never ours, or one whose day was dropped.
 bool leaf_exists(int day);
 
+/// Keeps the leaves of a day from being dropped until this transaction ends. False where they are gone already: a day from leaf_days may be dropped before it is read.
+bool lock_leaf(int day);
+
 /// All days that have leaves, ascending.
 std::vector<int> leaf_days();
 

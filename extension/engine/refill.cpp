@@ -23,7 +23,7 @@ bool refill(int worker_slot)
     bool found = false;
     RunId reached = shared::no_run;
     for (int day : leaf_days()) {
-        if (day < day_of(from)) continue;
+        if (day < day_of(from) || !lock_leaf(day)) continue;
         pg::Rows rows = scan.run_on(day, Parameters<3>().add(pg::uuid_datum(from)).add(Int32GetDatum(route_id)).add(Int64GetDatum(rows_a_scan)));
         for (uint64 i = 0; i < rows.count(); i++) {
             const TaskRef task{pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)};

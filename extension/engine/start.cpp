@@ -83,7 +83,7 @@ bool refill_admission(const Version &version, int slot)
     if (!shared::refill_begin(slot, from)) return false;
     bool found = false;
     for (int day : leaf_days()) {
-        if (day < day_of(from)) continue;
+        if (day < day_of(from) || !lock_leaf(day)) continue;
         pg::Rows rows =
             scan.run_on(day, Parameters<3>().add(pg::uuid_datum(from)).add(Int32GetDatum(version.workflow_id)).add(Int64GetDatum(admitted_at_once)));
         RunId reached = from;

@@ -31,6 +31,12 @@ Oid engine_role()
     return role;
 }
 
+Oid gate()
+{
+    const Oid schema = get_namespace_oid("_orch", true);
+    return OidIsValid(schema) ? get_relname_relid("installation", schema) : InvalidOid;
+}
+
 Oid extension_oid()
 {
     Oid oid = InvalidOid;
@@ -51,6 +57,8 @@ void Session::open()
     outer_ = CurrentMemoryContext;
     call_pg([&] {
         GetUserIdAndSecContext(&caller_, &security_);
+        const Oid table = gate();
+        if (OidIsValid(table)) LockRelationOid(table, AccessShareLock);
         SPI_connect();
         SetUserIdAndSecContext(engine, security_ | SECURITY_LOCAL_USERID_CHANGE);
         path_ = pin_search_path();

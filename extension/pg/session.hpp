@@ -31,6 +31,10 @@ private:
 /// The oid of orch_engine; looked up once a backend and again when pg_authid changed.
 Oid engine_role();
 
+/// The table that every call locks first, in the weakest mode; invalid where it is not there. Who locks it alone waits for every transaction that has used orch, and keeps out the
+/// others before they hold anything else of ours: DROP EXTENSION locks table by table, and would end in a deadlock with them. Plain C; may ereport.
+Oid gate();
+
 /// The oid of the extension in this database, invalid where it is not installed.
 Oid extension_oid();
 

@@ -3,7 +3,7 @@
 
 faults=(worker_kill worker_kill worker_stop worker_stop worker_drain session_end session_end sessions_end session_cancel session_kill
     runner_end runner_kill runner_cancel steward_end steward_kill launcher_end launcher_kill restart_fast restart_immediate
-    connections_gone reload clock_forward clock_back copied closed_for_a_while)
+    connections_gone reload clock_forward clock_back copied closed_for_a_while drop_rolled_back)
 
 storm_worker()
 {
@@ -67,6 +67,7 @@ strike()
             PGDATABASE=postgres sql "alter database $database allow_connections false" && ask_one pg_terminate_backend '^client' 10
             sleep 1
             PGDATABASE=postgres sql "alter database $database allow_connections true" ;;
+        drop_rolled_back) sql 'begin; drop extension orch cascade; rollback' > /dev/null 2>&1 || true ;;
         restart_*) server-ctl restart -m "${1#*_}" || { ps -o pid,stat,wchan,etime,args -u postgres; fail 'the server does not restart'; } ;;
     esac
 }
