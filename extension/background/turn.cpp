@@ -18,6 +18,9 @@ bool run(const char *doing, Work work, void *argument, bool needs_extension, boo
         CHECK_FOR_INTERRUPTS();
         AcceptInvalidationMessages();
         PushActiveSnapshot(GetTransactionSnapshot());
+        // Before the look whether the extension is here: a drop of it may be under way.
+        const Oid table = needs_extension ? pg::gate() : InvalidOid;
+        if (OidIsValid(table)) LockRelationOid(table, AccessShareLock);
     });
     absent = needs_extension && !OidIsValid(pg::extension_oid());
     const bool more = !absent && work(argument);

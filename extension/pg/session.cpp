@@ -59,6 +59,8 @@ void Session::open()
         GetUserIdAndSecContext(&caller_, &security_);
         const Oid table = gate();
         if (OidIsValid(table)) LockRelationOid(table, AccessShareLock);
+        // It may have gone while we waited.
+        if (OidIsValid(table) && gate() != table) ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"orch\" was dropped")));
         SPI_connect();
         SetUserIdAndSecContext(engine, security_ | SECURITY_LOCAL_USERID_CHANGE);
         path_ = pin_search_path();
