@@ -51,7 +51,7 @@ select results_eq(
     'and no index beside it but the one on the feed''s position'
 );
 select results_eq(
-    $$ select c.oid::regclass from pg_class c where c.relname ~ '^(run|task|event|log|progress)_20990301$' and 'fillfactor=30' = any (c.reloptions) order by 1 $$,
+    $$ select c.oid::regclass from pg_class c where c.relname ~ '^(run|task|event|log|progress)_20990301$' and 'fillfactor=28' = any (c.reloptions) order by 1 $$,
     $$ values ('_orch.run_20990301'::regclass), ('_orch.task_20990301'), ('_orch.progress_20990301') $$,
     'rows that change have room for three versions on their page'
 );
