@@ -35,7 +35,7 @@ std::vector<TaskEntry> task_entries(const Json &spec)
     return entries;
 }
 
-std::string_view executor_name(Executor executor) { return executor_words()[static_cast<std::size_t>(executor)]; }
+std::string_view executor_name(Executor executor) { return all_executor_words()[static_cast<std::size_t>(executor)]; }
 
 bool runs_in_engine(Executor executor)
 {
@@ -44,9 +44,9 @@ bool runs_in_engine(Executor executor)
 
 std::optional<Executor> executor_from(std::string_view word)
 {
-    const auto words = executor_words();
+    const auto words = all_executor_words();
     const auto found = std::find(words.begin(), words.end(), word);
-    if (found == words.end()) return std::nullopt;
+    if (found == words.end() || word == executor_name(Executor::step)) return std::nullopt;
     return static_cast<Executor>(found - words.begin());
 }
 

@@ -97,8 +97,9 @@ constexpr Field decision_table[] = {
 };
 
 // In the order of enum Executor.
-constexpr std::array<std::string_view, 12> executor_table = {"handler", "command", "callable", "http",     "sql",      "workflow",
-                                                             "sleep",   "until",   "signal",   "approval", "decision", "noop"};
+constexpr std::array<std::string_view, 14> executor_table = {"handler", "command", "callable", "http",     "sql",  "workflow", "sleep",
+                                                             "until",   "signal",  "approval", "decision", "noop", "code",     "step"};
+constexpr std::size_t executors_of_definitions = 12;
 
 struct Synonym {
     std::string_view theirs, ours;
@@ -202,7 +203,8 @@ std::span<const Field> workflow_fields() { return workflow_table; }
 std::span<const Field> task_fields() { return task_table; }
 std::span<const Field> http_fields() { return http_table; }
 std::span<const Field> decision_fields() { return decision_table; }
-std::span<const std::string_view> executor_words() { return executor_table; }
+std::span<const std::string_view> executor_words() { return std::span(executor_table).first(executors_of_definitions); }
+std::span<const std::string_view> all_executor_words() { return executor_table; }
 
 const Field *find_field(std::span<const Field> fields, std::string_view name)
 {

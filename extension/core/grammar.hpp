@@ -52,8 +52,11 @@ bool is_supported_executor(std::string_view word);
 /// The word of the grammar that was probably meant, or empty: a synonym of other engines, a longer form, or the nearest by letters.
 std::string_view nearest_word(std::span<const Field> fields, std::span<const std::string_view> more_words, std::string_view word);
 
-/// The executors by name, for lists in messages and for nearest_word.
+/// The executors of a definition by name, for lists in messages and for nearest_word.
 std::span<const std::string_view> executor_words();
+
+/// Those, and the two that only workflows in code have, in the order of enum Executor.
+std::span<const std::string_view> all_executor_words();
 
 /// Settings that an SQL task may make for itself: none that lifts a limit, changes the role, or weakens the durability of the engine's own commit.
 bool is_sql_setting(std::string_view name);

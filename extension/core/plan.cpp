@@ -73,7 +73,9 @@ double default_timeout(const PlannedTask &task)
 std::string route_handler(const PlannedTask &task)
 {
     if (task.executor == Executor::handler) return text_or(&task.definition, "");
-    if (runs_in_engine(task.executor)) return {};
+    if (runs_in_engine(task.executor) || task.executor == Executor::step) return {};
+    if (task.executor == Executor::code)
+        return ":code/" + text_or(member(task.definition, "workflow"), "") + '@' + text_or(member(task.definition, "version"), "");
     return ":" + std::string(executor_name(task.executor));
 }
 
@@ -205,6 +207,14 @@ Plan compile(const Json &spec)
     set_levels(plan, topology);
     plan.is_chain = find_chain(plan);
     return plan;
+}
+
+PlannedTask compile_step(const Json &item, const std::string &queue)
+{
+    const Json *id = member(item, "id");
+    PlannedTask task = plan_task({id ? id->get_ref<const std::string &>() : std::string_view(), &item, false, false, 0}, Settings{item, nullptr}, queue);
+    if (member(item, "step")) task.executor = Executor::step;
+    return task;
 }
 
 std::vector<int32_t> critical_path(const Plan &plan)

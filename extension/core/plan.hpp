@@ -13,7 +13,7 @@
 
 namespace orch::core {
 
-enum class Executor : uint8_t { handler, command, callable, http, sql, workflow, sleep, until, signal, approval, decision, noop };
+enum class Executor : uint8_t { handler, command, callable, http, sql, workflow, sleep, until, signal, approval, decision, noop, code, step };
 
 std::string_view executor_name(Executor executor);
 
@@ -24,7 +24,7 @@ struct PlannedTask {
     std::string id;
     std::string name;  // as written, empty where it has none
     Executor executor = Executor::noop;
-    std::string handler;  // of the route: a handler's name, or ":command", ":http", ":callable", ":sql"; empty for engine executors
+    std::string handler;  // of the route: a handler's name, or ":command", ":http", ":callable", ":sql", ":code/WORKFLOW@LABEL"; empty for engine executors
     std::string queue;
     int priority = 0;  // added to the run's
     TriggerRule rule = TriggerRule::all_success;
@@ -74,5 +74,8 @@ std::vector<int32_t> critical_path(const Plan &plan);
 
 /// Compiles a definition that core::validate found no error in. `spec` is the parsed document.
 Plan compile(const Json &spec);
+
+/// Compiles what code started on its way: a task's definition with its id. Nothing in it is a template: the code has filled in all values.
+PlannedTask compile_step(const Json &item, const std::string &queue);
 
 }  // namespace orch::core

@@ -8,6 +8,9 @@ namespace orch::core {
 
 namespace {
 
+// Numbers beyond that are no tasks but a damaged row.
+constexpr int32_t most_tasks = 100'000'000;
+
 class Fold {
 public:
     Fold(const Plan &plan, std::span<const RecordedEvent> events) : plan_(plan)
@@ -23,7 +26,9 @@ public:
 private:
     void add(const RecordedEvent &event)
     {
-        if (event.task_no < -1 || event.task_no >= static_cast<int32_t>(plan_.tasks.size())) {
+        if (brings_its_state(static_cast<EventKind>(event.kind)) && event.task_no >= static_cast<int32_t>(result_.tasks.size()) && event.task_no < most_tasks)
+            result_.tasks.resize(static_cast<std::size_t>(event.task_no) + 1);
+        if (event.task_no < -1 || event.task_no >= static_cast<int32_t>(result_.tasks.size())) {
             contradict(event, "belongs to no task");
             return;
         }
@@ -52,7 +57,7 @@ private:
         if (is_final(row.state)) row.output_no = event.no;
         if (kind != EventKind::run_reopened) return;
         row.output_no = 0;
-        for (std::size_t t = 0; t < result_.tasks.size(); t++) {
+        for (std::size_t t = 0; t < plan_.tasks.size(); t++) {
             Replayed &task = result_.tasks[t];
             if (is_reset_by_reopening(task.state, plan_.tasks[t].is_finally))
                 task = {.state = task_state::pending, .events = task.events, .output_no = 0, .attempt = task.attempt, .attempts_before = task.attempt};
@@ -62,15 +67,21 @@ private:
     void add_to_task(const RecordedEvent &event, Replayed &row)
     {
         const auto kind = static_cast<EventKind>(event.kind);
-        const std::optional<char> next = task_state_after(row.state, kind);
+        const std::optional<char> next = !brings_its_state(kind)                    ? task_state_after(row.state, kind)
+                                         : may_bring(row.state, kind, event.state) ? std::optional(event.state)
+                                                                                   : std::nullopt;
         if (!next) {
-            contradict(event, "happened to a task that was " + std::string(task_state_name(row.state)));
+            contradict(event, "happened to a task that was " + (row.state == 0 ? "not there" : std::string(task_state_name(row.state))));
             return;
         }
         const char before = row.state;
         row.state = *next;
         if (kind == EventKind::task_started) row.attempt++;
         if (kind == EventKind::task_released) row.attempts_before++;
+        // Its number is given back, and what went wrong before counts no more: the code has come further.
+        if (kind == EventKind::task_suspended) row.attempts_before = --row.attempt;
+        if (kind == EventKind::step_recorded) row.output_no = event.no;
+        if (kind == EventKind::task_reopened) row.output_no = 0, row.attempts_before = row.attempt;
         if (kind == EventKind::task_succeeded || kind == EventKind::task_failed || kind == EventKind::task_timed_out) row.output_no = event.no;
         // One that ran was told to stop and says what became of it; the others had nothing to say.
         if (kind == EventKind::task_cancelled && before == task_state::running) row.output_no = event.no;
@@ -82,8 +93,8 @@ private:
         const char state = result_.run.state;
         if (state != run_state::running && state != run_state::cancelling) return;
         std::vector<char> states;
-        states.reserve(result_.tasks.size());
-        for (const Replayed &task : result_.tasks) states.push_back(task.state);
+        states.reserve(plan_.tasks.size());
+        for (std::size_t t = 0; t < plan_.tasks.size(); t++) states.push_back(result_.tasks[t].state);
         Advance advance(plan_, states, state == run_state::cancelling ? Ending::cancelled : Ending::none, false, '\0');
         while (auto decision = advance.next()) {
             const auto task = static_cast<std::size_t>(decision->task);

@@ -15,6 +15,7 @@ struct RecordedEvent {
     int32_t task_no;
     int32_t no;
     int16_t kind;
+    char state = 0;  // of one that brings its state: which
 };
 
 /// What the rows of a run and of a task say, as far as it follows from events.
@@ -34,7 +35,7 @@ struct Contradiction {
 
 struct ReplayedRun {
     Replayed run;
-    std::vector<Replayed> tasks;  // by number: those of the plan
+    std::vector<Replayed> tasks;  // by number: those of the plan, and those that code added; state 0 = there is none of that number
     std::vector<Contradiction> contradictions;
 };
 

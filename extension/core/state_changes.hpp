@@ -28,6 +28,8 @@ inline constexpr StateChange task_changes[] = {
     {EventKind::task_cancelled, "pyrdw", task_state::cancelled},
     {EventKind::timer_created, "r", task_state::waiting},
     {EventKind::timer_fired, "d", task_state::ready},
+    {EventKind::task_suspended, "r", task_state::waiting},
+    {EventKind::task_woken, "w", task_state::ready},
     {EventKind::timer_fired, "w", '\0'},
     {EventKind::lease_expired, "r", '\0'},
     {EventKind::settle_refused, "pyrdwSFTKUC", '\0'},
@@ -43,6 +45,20 @@ inline constexpr StateChange run_changes[] = {
     {EventKind::run_timed_out, "rc", run_state::timed_out},
     {EventKind::run_cancelled, "c", run_state::cancelled},
 };
+
+/// Whether an event brings its state with it (facts, `state`): those of tasks that code adds, records or begins again.
+constexpr bool brings_its_state(EventKind kind) { return kind == EventKind::task_added || kind == EventKind::step_recorded || kind == EventKind::task_reopened; }
+
+/// From and to which states such an event may lead; 0 is a task that is not there yet.
+constexpr bool may_bring(char from, EventKind kind, char to)
+{
+    switch (kind) {
+    case EventKind::task_added: return from == 0 && (to == task_state::pending || to == task_state::ready);
+    case EventKind::step_recorded: return (from == 0 || from == task_state::pending) && (to == task_state::succeeded || to == task_state::failed);
+    case EventKind::task_reopened: return (counts_as_failed(from)) && (to == task_state::pending || to == task_state::ready);
+    default: return false;
+    }
+}
 
 /// What a new run is by its first event, run_triggered; run_started or run_queued follows at once where its time has come.
 inline constexpr char first_run_state = run_state::scheduled;

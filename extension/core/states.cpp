@@ -38,6 +38,13 @@ std::string_view task_state_name(char state)
     }
 }
 
+char task_state_from(std::string_view name)
+{
+    for (char state : std::string_view("pyrdwSFTKUC"))
+        if (task_state_name(state) == name) return state;
+    return 0;
+}
+
 std::string_view event_kind_name(int16_t kind)
 {
     switch (static_cast<EventKind>(kind)) {
@@ -69,6 +76,11 @@ std::string_view event_kind_name(int16_t kind)
     case EventKind::settle_refused: return "settle_refused";
     case EventKind::map_expanded: return "map_expanded";
     case EventKind::child_started: return "child_started";
+    case EventKind::task_added: return "task_added";
+    case EventKind::step_recorded: return "step_recorded";
+    case EventKind::task_suspended: return "task_suspended";
+    case EventKind::task_woken: return "task_woken";
+    case EventKind::task_reopened: return "task_reopened";
     }
     return {};
 }

@@ -51,11 +51,18 @@ enum class EventKind : int16_t {
     settle_refused = 51,
     map_expanded = 60,
     child_started = 61,
+    task_added = 62,
+    step_recorded = 63,
+    task_suspended = 65,
+    task_woken = 66,
+    task_reopened = 67,
 };
 
 /// The words that views show; empty for a letter or number that stands for nothing.
 std::string_view run_state_name(char state);
 std::string_view task_state_name(char state);
+/// The letter of a task's state by its word; 0 where there is none.
+char task_state_from(std::string_view name);
 std::string_view event_kind_name(int16_t kind);
 
 /// The event that a task's or a run's final state is recorded by.

@@ -72,6 +72,10 @@ public:
         switch (m.kind) {
         case EventKind::task_started: start(m.at_us); break;
         case EventKind::timer_created: on_ = On::asleep; break;
+        case EventKind::task_suspended:
+            close(m.at_us);
+            open(On::asleep, m.at_us);
+            break;
         case EventKind::task_retry_scheduled:
             close(m.at_us);
             open(On::delayed, m.at_us);

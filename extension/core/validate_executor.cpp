@@ -144,6 +144,11 @@ void check_executor(Findings &findings, const Place &place, Executor executor, c
     case Executor::workflow:
     case Executor::signal:
     case Executor::approval: return;  // not supported yet, and said so where the executor is found
+    case Executor::code:
+    case Executor::step:
+        findings.error(ProblemCode::misplaced_key, place, "a definition cannot have code", "The tasks of a workflow in code come from its worker.",
+                       "Register it with orch.register_code.");
+        return;
     }
 }
 

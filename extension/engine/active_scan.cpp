@@ -3,8 +3,10 @@
 // Nothing settles while a rebuild runs: leasing and settling wait until the phase is open. So what is counted here is exact.
 #include "core/advance.hpp"
 #include "core/states.hpp"
+#include "engine/code_run.hpp"
 #include "engine/lease.hpp"
 #include "engine/progress.hpp"
+#include "engine/task_of.hpp"
 #include "engine/upkeep.hpp"
 #include "pg/cursor.hpp"
 #include "shared/clock.hpp"
@@ -120,7 +122,7 @@ private:
     {
         const std::string name = pg::day_name(day);
         pg::Cursor cursor("select t.run_id, t.task_no, t.state, t.token, coalesce(t.worker_id, 0), t.due_at, t.ready_at, t.priority, t.started_at, "
-                          "r.version_id, r.state, coalesce(r.outcome, ''), t.attempt"
+                          "r.version_id, r.state, coalesce(r.outcome, ''), t.attempt, case when t.state in ('y', 'r', 'w') then t.item end"
                           " from _orch.run_" +
                           name + " r join _orch.task_" + name + " t on t.run_id = r.run_id where r.state in ('r', 'c', 'p') order by t.run_id, t.task_no");
         for (pg::Rows rows = cursor.next(rows_a_time); !rows.empty(); rows = cursor.next(rows_a_time))
@@ -129,6 +131,7 @@ private:
                 if (run != current_) {
                     end_of_run();
                     current_ = run;
+                    forget_items();
                     facts_ = {&version_of(rows.int4(i, 10)), rows.letter(i, 11), rows.letter(i, 12)};
                 }
                 tasks_.push_back({rows.int4(i, 2), rows.letter(i, 3)});
@@ -146,7 +149,7 @@ private:
         switch (rows.letter(i, 3)) {
         case ready:
             if (purpose_.ready) {
-                const int slot = route_slot_of(version, task.task_no);
+                const int slot = route_slot(version, task, rows.maybe(i, 14));
                 if (!shared::refill_push(slot, task, sort_key(rows.time(i, 7), rows.int2(i, 8)))) shared::lower_cursor(slot, task.run);
             }
             break;
@@ -158,7 +161,7 @@ private:
                 const int slot = worker ? slot_of_worker(call_, worker) : shared::no_slot;
                 shared::grace_lease(task, rows.int2(i, 13), rows.int8(i, 4), slot, settings::default_lease_time_ms * INT64CONST(1000));
             }
-            const double seconds = version.task(task.task_no).timeout_seconds;
+            const double seconds = task_of(version, task.run, task.task_no, rows.maybe(i, 14)).timeout_seconds;
             if (purpose_.timers && seconds > 0 && !rows.is_null(i, 9))
                 timers_.add(rows.time(i, 9) + static_cast<int64>(seconds * USECS_PER_SEC) + settings::timeout_grace_ms * INT64CONST(1000), task,
                             TimerKind::attempt_deadline);
@@ -169,6 +172,8 @@ private:
             break;
         case waiting:
             if (purpose_.timers && !rows.is_null(i, 6)) timers_.add(rows.time(i, 6), task, TimerKind::sleep);
+            if (purpose_.looks && task.task_no == main_task && version.is_code())
+                if (auto item = rows.maybe(i, 14)) waits_ = pg::json_text_of(*item);
             break;
         default: break;
         }
@@ -178,6 +183,7 @@ private:
     void end_of_run()
     {
         std::vector<TaskRow> tasks = std::move(tasks_);
+        const std::string waits = std::exchange(waits_, {});
         tasks_.clear();
         if (tasks.empty() || (!purpose_.counters && !purpose_.looks)) return;
         const Version &version = *facts_.version;
@@ -186,6 +192,7 @@ private:
             if (t.task_no < version.task_count()) states[t.task_no] = t.state;
         if (purpose_.counters && version.counted()) count(version, states);
         if (!purpose_.looks) return;
+        if (!waits.empty()) look_at_waiting_code(waits, tasks);
         const bool ending = facts_.state == core::run_state::cancelling;
         const bool late = facts_.outcome == 't' || facts_.outcome == 'T';
         core::Advance advance(version.plan, states,
@@ -195,6 +202,20 @@ private:
                               facts_.outcome == 'c', core::is_final(facts_.outcome) ? facts_.outcome : '\0');
         const core::RunEnd end = advance.end();
         if (advance.next() || end.over || end.stop_running || (end.outcome && end.outcome != facts_.outcome)) shared::on_commit_advance({current_, run_itself});
+    }
+
+    // Whether what ended while nobody could tell main was all that it waits for.
+    void look_at_waiting_code(const std::string &waits, const std::vector<TaskRow> &tasks)
+    {
+        std::vector<char> states(static_cast<size_t>(tasks.back().task_no) + 1, pending);
+        for (const TaskRow &t : tasks) states[t.task_no] = t.state;
+        if (condition_holds(pg::jsonb_datum(waits), states)) shared::on_commit_advance({current_, main_task});
+    }
+
+    static int route_slot(const Version &version, const TaskRef &task, std::optional<Datum> item)
+    {
+        if (item) task_of(version, task.run, task.task_no, item);
+        return route_slot_of(version, task);
     }
 
     void count(const Version &version, const std::vector<char> &states)
@@ -224,6 +245,7 @@ private:
     RunId current_{};
     RunFactsOf facts_{};
     std::vector<TaskRow> tasks_;
+    std::string waits_;  // of the current run's main
     std::set<int32> admissions_;
     Soonest timers_;
 };

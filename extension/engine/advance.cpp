@@ -3,6 +3,7 @@
 #include "core/advance.hpp"
 #include "core/states.hpp"
 #include "engine/attempts.hpp"
+#include "engine/code_run.hpp"
 #include "engine/inline_task.hpp"
 #include "engine/pauses.hpp"
 #include "engine/progress.hpp"
@@ -44,11 +45,10 @@ std::optional<LockedRun> lock_run(Call &call, const RunId &run)
 
 std::vector<char> states_of(const RunId &run, const Version &version)
 {
-    static pg::Statement select("select t.task_no, t.state from _orch.task_{} t where t.run_id = $1", {UUIDOID});
-    pg::Rows rows = select.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
+    static pg::Statement select("select t.task_no, t.state from _orch.task_{} t where t.run_id = $1 and t.task_no < $2", {UUIDOID, INT4OID});
+    pg::Rows rows = select.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(Int32GetDatum(version.task_count())));
     std::vector<char> states(version.task_count(), pending);
-    for (uint64 i = 0; i < rows.count(); i++)
-        if (const int32 task = rows.int4(i, 1); task < version.task_count()) states[task] = rows.letter(i, 2);
+    for (uint64 i = 0; i < rows.count(); i++) states[rows.int4(i, 1)] = rows.letter(i, 2);
     return states;
 }
 
@@ -90,7 +90,11 @@ public:
             if (core::is_final(t.to)) ended.emplace_back(t.task_no, t.to);
         }
         const core::RunEnd end = advance_.end();
-        const bool over = end.over && !missed;
+        // What code has made goes with it.
+        const bool closing = core::is_final(now_[0]) || ending() != core::Ending::none;
+        const bool closed = !version_.is_code() || !closing || close_code_rows(call_, run_, core::is_final(now_[0]));
+        if (version_.is_code() && !closing) look_at_code(call_, run_);
+        const bool over = end.over && !missed && closed;
         count_ends(
             run_, version_, ended, [&](int32 child) { return now_[child] != pending; }, over);
         if (end.stop_running) shared::on_commit_stop_leases(run_);
@@ -141,7 +145,7 @@ private:
         for (int32 task = 0; task < version_.task_count(); task++)
             if (now_[task] == failed || now_[task] == timed_out) facts.failed.push_back(task);
         if (const core::RunEnd end = advance_.end(); end.outcome) facts.state = end.outcome;
-        step.result = run_inline(call_, run_, version_, t.task_no, facts, fresh_);
+        step.result = run_inline(call_, run_, version_, version_.task(t.task_no), facts, fresh_);
         const InlineResult &r = step.result;
         t.to = r.state;
         if (r.state == ready) t.ready_at = call_.now();
@@ -201,6 +205,8 @@ private:
                 return core::to_text(core::Json{{"class", "validation"}, {"code", e.code}, {"message", "the output of the run: " + e.message}});
             }
         }
+        if (version_.is_code() && !end.unhandled.empty())
+            if (auto error = error_of_main(run_)) return pg::json_text_of(*error);
         core::Json tasks = core::Json::array();
         for (int32 task : end.unhandled)
             if (tasks.size() < 100) tasks.push_back(version_.task(task).id);
@@ -270,6 +276,10 @@ void advance_task(Call &call, const TaskRef &task)
     pg::Rows rows = select.run_on(day_of(task.run), Parameters<1>().add(pg::uuid_datum(task.run)));
     if (rows.empty()) return;
     const Version &version = version_of(rows.int4(0, 1));
+    if (version.is_code() && rows.boolean(0, 2)) {
+        if (look_at_code(call, task.run)) advance_run(call, task.run);
+        return;
+    }
     if (!rows.boolean(0, 2) || !version.plain(task.task_no)) return advance_run(call, task.run);
     const core::PlannedTask &planned = version.task(task.task_no);
     switch (core::evaluate(planned.rule, planned.at_least, count_parents(task.run, planned))) {

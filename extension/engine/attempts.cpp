@@ -3,6 +3,7 @@
 #include "core/retry_policy.hpp"
 #include "core/states.hpp"
 #include "engine/progress.hpp"
+#include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
 
 extern "C" {
@@ -61,7 +62,7 @@ double elapsed_seconds(Call &call, const Attempt &a)
 std::optional<int64> next_attempt_in(Call &call, const Version &version, const EndedAttempt &e, const std::string &error_class)
 {
     if (e.stopped || error_class == "cancelled") return std::nullopt;
-    const core::RetryPolicy &policy = version.task(e.attempt.task_no).retry;
+    const core::RetryPolicy &policy = task_of(version, e.attempt.run, e.attempt.task_no).retry;
     const int counted = e.attempt.attempt - e.attempt.attempts_before;
     const double delay = core::delay(policy, std::max(counted, 1), pg_prng_double(&pg_global_prng_state));
     const double elapsed = policy.max_elapsed_seconds > 0 ? elapsed_seconds(call, e.attempt) + delay : 0;
@@ -147,7 +148,8 @@ void end_attempts(Call &call, std::span<const EndedAttempt> ended)
             continue;
         }
         call.events().add({t.run, t.task_no, t.no, t.events.last(), attempt, actor, e->error, e->facts});
-        if (planned.to != cancelled) write_dead_letter(call, t.run, version, t.task_no, attempt, planned.to, e->error);
+        // What code started, code sees to: it gets the error, and if that ends it, main is the dead letter.
+        if (planned.to != cancelled && t.task_no < version.task_count()) write_dead_letter(call, t.run, version, t.task_no, attempt, planned.to, e->error);
         follow_other_end(t.run, version, t.task_no, planned.to);
     }
 }

@@ -1,5 +1,7 @@
 #include "engine/call.hpp"
 
+#include "engine/task_of.hpp"
+
 #include "shared/clock.hpp"
 #include "shared/database.hpp"
 #include "shared/settings.hpp"
@@ -10,6 +12,7 @@ Call::Call() : now_(shared::now_us()), events_(now_)
 {
     shared::require_preloaded();
     session_.open();
+    forget_items();
     trim_versions();
 }
 

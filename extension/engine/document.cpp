@@ -138,7 +138,8 @@ std::string Document::resolve_in(Datum document, const core::Json &value)
 
 std::string Document::resolve(const core::PlannedTask &task, const core::Json &value)
 {
-    if (!core::has_template(value)) return core::to_text(value);
+    // What code started holds values: two braces in them are no template.
+    if (!task.has_templates || !core::has_template(value)) return core::to_text(value);
     return resolve_in(build(task.referenced, task.references_input, task.references_run), value);
 }
 

@@ -33,7 +33,7 @@ RunStory story_of(const RunLook &run)
         "select e.task_no, e.kind, e.at, case when e.kind = 21 then (e.payload ->> 'delay_seconds')::float8 end, e.facts,"
         " case when e.kind = 20 and starts_with(e.actor, 'worker:') then substr(e.actor, 8) end,"
         " case when e.kind = 21 then e.payload -> 'error' when e.kind in (24, 25, 28) then e.payload end"
-        " from _orch.event_{} e where e.run_id = $1 and e.kind in (2, 6, 20, 21, 22, 23, 24, 25, 26, 27, 28, 40) order by e.task_no, e.no",
+        " from _orch.event_{} e where e.run_id = $1 and e.kind in (2, 6, 20, 21, 22, 23, 24, 25, 26, 27, 28, 40, 65) order by e.task_no, e.no",
         {UUIDOID});
     RunStory story;
     const pg::Rows rows = select.run_on(day_of(run.id), Parameters<1>().add(pg::uuid_datum(run.id)));

@@ -98,9 +98,8 @@ InlineResult run_here(Call &call, Document &document, const core::PlannedTask &t
 
 }  // namespace
 
-InlineResult run_inline(Call &call, const RunId &run, const Version &version, int32 task_no, const RunFacts &facts, const FreshResults &fresh)
+InlineResult run_inline(Call &call, const RunId &run, const Version &version, const core::PlannedTask &task, const RunFacts &facts, const FreshResults &fresh)
 {
-    const core::PlannedTask &task = version.task(task_no);
     Document document(run, version);
     document.facts(facts);
     document.fresh(&fresh);

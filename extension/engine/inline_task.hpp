@@ -14,6 +14,6 @@ struct InlineResult {
 };
 
 /// Evaluates `when`, then runs the task where the engine runs it. Never throws for what a definition or an input made impossible: the task fails.
-InlineResult run_inline(Call &call, const RunId &run, const Version &version, int32 task_no, const RunFacts &facts, const FreshResults &fresh);
+InlineResult run_inline(Call &call, const RunId &run, const Version &version, const core::PlannedTask &task, const RunFacts &facts, const FreshResults &fresh);
 
 }  // namespace orch::engine

@@ -7,6 +7,7 @@
 #include "engine/document.hpp"
 #include "engine/heartbeat.hpp"
 #include "engine/refill.hpp"
+#include "engine/task_of.hpp"
 #include "shared/database.hpp"
 #include "shared/settings.hpp"
 #include "shared/workers.hpp"
@@ -31,7 +32,8 @@ struct Taken {
     int16 attempt;
     int16 attempts_before;
     bool traced;
-    std::optional<Datum> input;  // given by a redrive
+    std::optional<Datum> input;  // given by a redrive, or by the code that made it
+    std::optional<Datum> item;   // of one that code made
 };
 
 uint64 random_token()
@@ -59,8 +61,11 @@ void leave_out_cancelled(std::vector<TaskRef> &candidates)
                 task_no.add(Int32GetDatum(candidates[i].task_no));
             }
             pg::Rows rows = select.run_on(day, Parameters<2>().add(run.array()).add(task_no.array()));
-            for (uint64 i = 0; i < rows.count(); i++)
-                if (!version_of(rows.int4(i, 3)).task(rows.int4(i, 2)).is_finally) left_out.insert({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)});
+            for (uint64 i = 0; i < rows.count(); i++) {
+                const Version &version = version_of(rows.int4(i, 3));
+                const int32 no = rows.int4(i, 2);
+                if (no >= version.task_count() || !version.task(no).is_finally) left_out.insert({pg::uuid_of(rows.get(i, 1)), no});
+            }
         });
     for (const TaskRef &task : left_out) shared::put_back(task);
     std::erase_if(candidates, [&](const TaskRef &task) { return left_out.contains(task); });
@@ -75,7 +80,7 @@ std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const 
                                 " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no where t.state = 'y' for update of t skip locked)"
                                 " update _orch.task_{} t set state = 'r', attempt = t.attempt + 1, no = t.no + 1, token = $3, worker_id = $4, started_at = $5"
                                 " from l where t.run_id = l.run_id and t.task_no = l.task_no"
-                                " returning t.run_id, t.task_no, t.version_id, t.no, t.attempt, t.attempts_before, t.flags, t.input",
+                                " returning t.run_id, t.task_no, t.version_id, t.no, t.attempt, t.attempts_before, t.flags, t.input, t.item",
                                 {UUIDARRAYOID, INT4ARRAYOID, INT8OID, INT4OID, TIMESTAMPTZOID});
     static pg::Statement still_ready("select t.run_id, t.task_no from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
                                      " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no where t.state = 'y'",
@@ -101,7 +106,7 @@ std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const 
                                                    .add(time_datum(call.now())));
             for (uint64 i = 0; i < rows.count(); i++)
                 taken.push_back({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2), rows.int4(i, 3), rows.int4(i, 4), rows.int2(i, 5), rows.int2(i, 6),
-                                 rows.letter(i, 7) == '1', rows.maybe(i, 8)});
+                                 rows.letter(i, 7) == '1', rows.maybe(i, 8), rows.maybe(i, 9)});
             if (rows.count() == last - first) return;
             rows = still_ready.run_on(day, Parameters<2>().add(runs).add(tasks));
             for (uint64 i = 0; i < rows.count(); i++) shared::put_back({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)});
@@ -123,6 +128,27 @@ std::map<RunId, Datum> traceparents(const std::vector<Taken> &taken)
             for (size_t i = first; i < last; i++) run.add(runs[i]);
             pg::Rows rows = select.run_on(day, Parameters<1>().add(run.array()));
             for (uint64 i = 0; i < rows.count(); i++) found.emplace(pg::uuid_of(rows.get(i, 1)), rows.get(i, 2));
+        });
+    return found;
+}
+
+// What code is given, each time that it runs: the input of its run.
+std::map<RunId, Datum> inputs_of_code(const std::vector<Taken> &taken)
+{
+    static pg::Statement select("select e.run_id, e.payload from unnest($1::uuid[]) u(run_id) join _orch.event_{} e on e.run_id = u.run_id and e.task_no = -1 and e.no = 1",
+                                {UUIDARRAYOID});
+    std::vector<RunId> runs;
+    for (const Taken &t : taken)
+        if (t.task_no == 0 && version_of(t.version_id).is_code()) runs.push_back(t.run);
+    std::map<RunId, Datum> found;
+    by_day(
+        runs, [](const RunId &r) { return day_of(r); },
+        [&](int day, size_t first, size_t last) {
+            pg::Column run(UUIDOID);
+            for (size_t i = first; i < last; i++) run.add(runs[i]);
+            pg::Rows rows = select.run_on(day, Parameters<1>().add(run.array()));
+            for (uint64 i = 0; i < rows.count(); i++)
+                if (auto input = rows.maybe(i, 2)) found.emplace(pg::uuid_of(rows.get(i, 1)), *input);
         });
     return found;
 }
@@ -155,7 +181,11 @@ core::Json spec_of(const core::PlannedTask &task)
 bool describe(Call &call, const Version &version, LeasedTask &leased, expression_error &why)
 {
     const int32 t = leased.task_no;
-    const core::PlannedTask &task = version.task(t);
+    const core::PlannedTask &task = task_of(version, leased.run, t);
+    if (t >= version.task_count()) {
+        leased.spec = pg::jsonb_datum(core::to_text(spec_of(task)));
+        return true;
+    }
     if (!task.has_templates) {
         if (!version.specs[t]) version.specs[t] = keep(core::to_text(spec_of(task)));
         leased.spec = version.specs[t];
@@ -266,6 +296,7 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
     ForceSyncCommit();
     const std::map<RunId, Datum> traces = traceparents(taken);
     const std::map<TaskRef, Datum> progress = earlier_progress(taken);
+    const std::map<RunId, Datum> inputs = inputs_of_code(taken);
     const Datum actor = call.worker_actor(worker.name);
 
     std::vector<LeasedTask> result;
@@ -273,7 +304,7 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
     result.reserve(taken.size());
     for (const Taken &t : taken) {
         const Version &version = version_of(t.version_id);
-        const core::PlannedTask &task = version.task(t.task_no);
+        const core::PlannedTask &task = task_of(version, t.run, t.task_no, t.item);
         LeasedTask leased{core::encode_lease({t.run, t.task_no, t.attempt, token}), t.run, t.task_no, t.attempt, &version, {}, {}, {}, {}};
         call.events().add({t.run, t.task_no, t.no, EventKind::task_started, t.attempt, actor});
         expression_error why;
@@ -289,6 +320,7 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
         }
         if (auto told = progress.find({t.run, t.task_no}); told != progress.end()) leased.spec = with_progress(*leased.spec, told->second);
         if (t.input) leased.input = t.input;
+        else if (auto input = inputs.find(t.run); t.task_no == 0 && input != inputs.end()) leased.input = input->second;
         if (auto trace = traces.find(t.run); trace != traces.end()) leased.traceparent = trace->second;
         if (task.timeout_seconds > 0) {
             leased.deadline_at = call.now() + static_cast<int64>(task.timeout_seconds * USECS_PER_SEC);

@@ -2,6 +2,8 @@
 
 #include "core/state_changes.hpp"
 #include "core/trigger_rule.hpp"
+#include "engine/code_run.hpp"
+#include "engine/task_of.hpp"
 #include "shared/routes.hpp"
 
 #include <set>
@@ -58,19 +60,21 @@ std::vector<TaskRef> make_ready(Call &call, std::vector<std::pair<TaskRef, const
 // Of these runs, all of whose tasks are final now, those in which every task succeeded.
 std::vector<std::pair<RunId, const Version *>> all_succeeded(const std::vector<std::pair<RunId, const Version *>> &runs)
 {
-    static pg::Statement select("select u.run_id from unnest($1::uuid[]) u(run_id)"
-                                " where not exists (select 1 from _orch.task_{} t where t.run_id = u.run_id and t.state <> 'S')",
-                                {UUIDARRAYOID});
+    // What code made may have ended in any way: the code has seen to it.
+    static pg::Statement select("select u.run_id from unnest($1::uuid[], $2::int4[]) u(run_id, planned)"
+                                " where not exists (select 1 from _orch.task_{} t where t.run_id = u.run_id and t.state <> 'S'"
+                                "  and (t.task_no < u.planned or t.state not in ('F', 'T', 'C')))",
+                                {UUIDARRAYOID, INT4ARRAYOID});
     std::vector<std::pair<RunId, const Version *>> good;
     by_day(
         runs, [](const auto &r) { return day_of(r.first); },
         [&](int day, size_t first, size_t last) {
-            pg::Column run(UUIDOID);
+            pg::Column run(UUIDOID), planned(INT4OID);
             for (size_t i = first; i < last; i++)
-                if (runs[i].second->task_count() == 1) good.push_back(runs[i]);
-                else run.add(runs[i].first);
+                if (runs[i].second->task_count() == 1 && !runs[i].second->is_code()) good.push_back(runs[i]);
+                else run.add(runs[i].first), planned.add(Int32GetDatum(runs[i].second->task_count()));
             if (run.empty()) return;
-            pg::Rows rows = select.run_on(day, Parameters<1>().add(run.array()));
+            pg::Rows rows = select.run_on(day, Parameters<2>().add(run.array()).add(planned.array()));
             for (uint64 i = 0; i < rows.count(); i++) {
                 const RunId id = pg::uuid_of(rows.get(i, 1));
                 good.push_back(*std::find_if(runs.begin() + first, runs.begin() + last, [&](const auto &r) { return r.first == id; }));
@@ -114,6 +118,7 @@ struct Consequences {
     std::vector<shared::JoinChange> changes;
     std::vector<int32> looks;  // children that an advance must decide
     bool look_at_run = false;
+    bool wake_main = false;    // of code: something that it may wait for is over
     bool may_end = false;
     int32 settled = 0;  // main tasks
     bool block = false;
@@ -128,6 +133,10 @@ Consequences consequences_of(const RunId &run, const Version &version, std::span
     std::map<int32, int32> mine;  // join child -> parents that succeeded here
     bool at_the_end = false;
     for (const Succeeded &s : tasks) {
+        if (s.task_no >= version.task_count()) {
+            result.wake_main = true;
+            continue;
+        }
         const core::PlannedTask &task = version.task(s.task_no);
         if (task.is_finally) {
             result.look_at_run = true;
@@ -178,7 +187,7 @@ Consequences consequences_of(const RunId &run, const Version &version, std::span
 
 void queue_ready(const Version &version, const TaskRef &task, TimestampTz ready_at, int priority)
 {
-    shared::on_commit_ready(task, route_slot_of(version, task.task_no), sort_key(ready_at, priority));
+    shared::on_commit_ready(task, route_slot_of(version, task), sort_key(ready_at, priority));
 }
 
 int admission_slot(const Version &version)
@@ -223,6 +232,7 @@ void count_ends(const RunId &run, const Version &version, std::span<const std::p
 
 void follow_other_end(const RunId &run, const Version &version, int32 task_no, char state)
 {
+    if (task_no >= version.task_count()) return shared::on_commit_advance({run, main_task});
     const std::pair<int32, char> ended[] = {{task_no, state}};
     // The look at the whole run, queued below, decides whatever this leads to.
     count_ends(
@@ -234,6 +244,7 @@ void follow_success(Call &call, std::span<const Succeeded> succeeded, bool defer
 {
     std::vector<std::pair<TaskRef, const Version *>> ready;
     std::vector<std::pair<RunId, const Version *>> ending;
+    std::vector<RunId> waking;
     struct Count {
         RunId run;
         Consequences of;
@@ -248,11 +259,14 @@ void follow_success(Call &call, std::span<const Succeeded> succeeded, bool defer
         for (int32 child : next.ready) ready.push_back({{run, child}, &version});
         for (int32 child : next.looks) shared::on_commit_advance({run, child});
         if (next.look_at_run) shared::on_commit_advance({run, run_itself});
+        if (next.wake_main && deferred) shared::on_commit_advance({run, main_task});
+        if (next.wake_main && !deferred) waking.push_back(run);
         if (next.may_end) ending.push_back({run, &version});
         if (next.block) counted.push_back({run, std::move(next)});
         first = last;
     }
     for (const TaskRef &task : make_ready(call, ready)) shared::on_commit_advance({task.run, run_itself});
+    wake_code(call, waking);
     const std::set<RunId> ended = end_runs(call, all_succeeded(ending));
     for (const auto &[run, version] : ending)
         if (!ended.count(run)) shared::on_commit_advance({run, run_itself});

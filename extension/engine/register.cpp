@@ -1,5 +1,8 @@
 #include "engine/register.hpp"
 
+#include "core/definition.hpp"
+#include "core/validate.hpp"
+#include "engine/code_run.hpp"
 #include "engine/installation.hpp"
 #include "shared/database.hpp"
 #include "shared/run_ids.hpp"
@@ -153,7 +156,8 @@ void insert_tasks(Call &call, int32 version_id, const core::Plan &plan)
         id.add(pg::text_datum(task.id));
         name.add(task.name.empty() ? std::nullopt : std::optional(pg::text_datum(task.name)));
         executor.add(pg::text_datum(core::executor_name(task.executor)));
-        handler.add(task.executor == core::Executor::handler ? std::optional(pg::text_datum(task.handler)) : std::nullopt);
+        const bool is_code = task.executor == core::Executor::code;
+        handler.add(task.executor == core::Executor::handler || is_code ? std::optional(pg::text_datum(is_code ? plan.id : task.handler)) : std::nullopt);
         queue.add(pg::text_datum(task.queue));
         route.add(task.handler.empty() ? std::nullopt : std::optional(Int32GetDatum(routes.at(route_of(task)))));
         level.add(Int32GetDatum(task.level));
@@ -190,13 +194,109 @@ int32 insert_version(Call &call, const WorkflowRow &row, int32 number, Datum spe
     return version_id;
 }
 
+Registered add_version(Call &call, const WorkflowRow &row, Datum spec, const core::Plan &plan)
+{
+    const int32 number = row.version + 1;
+    const int32 version_id = insert_version(call, row, number, spec);
+    insert_tasks(call, version_id, plan);
+    // The first trigger wants partitions, and the steward does nothing before something is registered.
+    shared::on_commit_wake_steward();
+    if (!shared::partitions_ready()) shared::partitions_request();
+    return {plan.id, number, true};
+}
+
+// Compiled from the jsonb's own text, as every backend will do it: jsonb orders keys in its own way, and tasks are numbered by that order.
+core::Plan compiled(Datum spec)
+{
+    auto parsed = core::parse(pg::json_text_of(spec), {.max_bytes = SIZE_MAX, .exact_integers = false});
+    return core::compile(std::get<core::Json>(parsed));
+}
+
 }  // namespace
+
+namespace {
+
+constexpr std::string_view code_options[] = {"queue", "timeout_seconds", "max_active_runs", "when_full", "priority", "tags", "name", "description", "owner", "labels", "metadata"};
+
+// main ends for good by what its code throws; what its worker or its connection do to it is no fault of the code.
+constexpr int code_retries = 1000;
+
+core::Json code_spec(std::string_view workflow, std::string_view label, Datum options)
+{
+    core::Json spec{{"id", workflow}, {"version", label}};
+    auto parsed = core::parse(pg::json_text_of(options));
+    if (const auto *problem = std::get_if<core::Problem>(&parsed)) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, {}};
+    const core::Json &given = std::get<core::Json>(parsed);
+    if (!given.is_object()) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "options must be a JSON object", {}, {}};
+    for (const auto &[key, value] : given.get_ref<const core::Json::object_t &>()) {
+        if (std::find(std::begin(code_options), std::end(code_options), key) == std::end(code_options))
+            throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "a workflow in code has no option " + core::in_quotes(key),
+                            "Options are queue, timeout_seconds, max_active_runs, when_full, priority, tags, name, description, owner, labels and metadata.",
+                            {}};
+        spec[key] = value;
+    }
+    // The grammar of definitions tells what is wrong with the rest; its tasks are a stand-in meanwhile.
+    spec["tasks"] = {{"main", {{"noop", true}}}};
+    const std::vector<core::Problem> problems = core::validate(spec, [](std::string_view) { return std::optional<std::string>(); });
+    for (const core::Problem &p : problems)
+        if (p.severity == core::Severity::error)
+            throw pg::error{pg::invalid_definition, "invalid workflow in code: " + p.message, core::summary(problems), p.hint};
+    spec["tasks"] = {{"main",
+                      {{"code", {{"workflow", workflow}, {"version", label}}},
+                       {"retries", code_retries},
+                       {"retry_on", {"infrastructure", "transient", "timeout", "resource"}}}}};
+    return spec;
+}
+
+std::optional<int32> number_of_equal(int32 workflow_id, Datum spec)
+{
+    static pg::Statement select("select v.version from _orch.version v where v.workflow_id = $1 and v.spec = $2 order by v.version desc limit 1", {INT4OID, JSONBOID});
+    const pg::Rows rows = select.run(Parameters<2>().add(Int32GetDatum(workflow_id)).add(spec));
+    return rows.empty() ? std::nullopt : std::optional(rows.int4(0, 1));
+}
+
+void require_may_register_code(Call &call, const WorkflowRow &row, const std::string &workflow)
+{
+    if (row.version == 0 || version_of(row.version_id).is_code()) return;
+    const Oid caller = call.caller();
+    bool admin = false;
+    pg::call_pg([&] {
+        const Oid role = get_role_oid("orch_admin", true);
+        admin = OidIsValid(role) && is_member_of_role(caller, role);
+    });
+    if (!admin)
+        throw pg::error{ERRCODE_INSUFFICIENT_PRIVILEGE, "workflow " + core::in_quotes(workflow) + " has a definition, which no worker may replace by code",
+                        {},
+                        "Give the code another name, or register it as a member of orch_admin."};
+}
+
+void require_label(std::string_view label)
+{
+    if (!core::is_identifier(label) || label.size() > 64 || label.find('@') != std::string_view::npos)
+        throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "the version " + core::in_quotes(label) + " is no label", {},
+                        "A label has 1 to 64 letters, digits and _ - . / + :, first a letter, digit or _."};
+}
+
+}  // namespace
+
+Registered register_code(Call &call, std::string_view workflow, std::string_view label, Datum options)
+{
+    require_label(label);
+    const Datum spec = pg::jsonb_datum(core::to_text(code_spec(workflow, label, options)));
+    claim_installation(call);
+    const std::string name(workflow);
+    const WorkflowRow row = take_workflow(call, name);
+    require_may_register_code(call, row, name);
+    Registered registered{name, 0, false};
+    if (const auto number = row.version > 0 ? number_of_equal(row.workflow_id, spec) : std::nullopt) registered.version = *number;
+    else registered = add_version(call, row, spec, compiled(spec));
+    wake_parked(call, row.workflow_id);
+    return registered;
+}
 
 Registered register_definition(Call &call, Datum spec, bool must_be_new)
 {
-    // Compiled from the jsonb's own text, as every backend will do it: jsonb orders keys in its own way, and tasks are numbered by that order.
-    auto parsed = core::parse(pg::json_text_of(spec), {.max_bytes = SIZE_MAX, .exact_integers = false});
-    const core::Plan plan = core::compile(std::get<core::Json>(parsed));
+    const core::Plan plan = compiled(spec);
     claim_installation(call);
     const WorkflowRow row = take_workflow(call, plan.id);
     if (must_be_new && row.version > 0)
@@ -205,13 +305,7 @@ Registered register_definition(Call &call, Datum spec, bool must_be_new)
     if (row.version > 0 && equals_version(row.version_id, spec)) return {plan.id, row.version, false};
 
     if (has_sql(plan)) require_sql_role(call, row, plan);
-    const int32 number = row.version + 1;
-    const int32 version_id = insert_version(call, row, number, spec);
-    insert_tasks(call, version_id, plan);
-    // The first trigger wants partitions, and the steward does nothing before something is registered.
-    shared::on_commit_wake_steward();
-    if (!shared::partitions_ready()) shared::partitions_request();
-    return {plan.id, number, true};
+    return add_version(call, row, spec, plan);
 }
 
 }  // namespace orch::engine

@@ -2,6 +2,7 @@
 
 #include "core/state_changes.hpp"
 #include "engine/heartbeat.hpp"
+#include "engine/code_run.hpp"
 #include "engine/progress.hpp"
 #include "engine/run_row.hpp"
 
@@ -40,14 +41,14 @@ std::vector<char> reset_tasks(const RunId &run, const Version &version)
                   !core::is_reset_by_reopening(core::task_state::succeeded, false) && !core::is_reset_by_reopening(core::task_state::skipped, false));
     static pg::Statement update(
         "update _orch.task_{} set state = 'p', attempts_before = attempt, output_no = null, finished_at = null, due_at = null, token = null"
-        " where run_id = $1 and (state in ('F', 'T', 'U', 'C') or task_no >= $2)",
-        {UUIDOID, INT4OID});
-    static pg::Statement select("select t.task_no, t.state from _orch.task_{} t where t.run_id = $1", {UUIDOID});
-    update.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(Int32GetDatum(version.plan.main_count)));
-    pg::Rows rows = select.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
+        " where run_id = $1 and task_no < $3 and (state in ('F', 'T', 'U', 'C') or task_no >= $2)",
+        {UUIDOID, INT4OID, INT4OID});
+    static pg::Statement select("select t.task_no, t.state from _orch.task_{} t where t.run_id = $1 and t.task_no < $2", {UUIDOID, INT4OID});
+    const Datum planned = Int32GetDatum(version.task_count());
+    update.run_on(day_of(run), Parameters<3>().add(pg::uuid_datum(run)).add(Int32GetDatum(version.plan.main_count)).add(planned));
+    pg::Rows rows = select.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(planned));
     std::vector<char> states(version.task_count(), core::task_state::pending);
-    for (uint64 i = 0; i < rows.count(); i++)
-        if (const int32 task = rows.int4(i, 1); task < version.task_count()) states[task] = rows.letter(i, 2);
+    for (uint64 i = 0; i < rows.count(); i++) states[rows.int4(i, 1)] = rows.letter(i, 2);
     return states;
 }
 
@@ -75,6 +76,7 @@ std::vector<Redriven> reopen(Call &call, const RunId &run, const RunRow &row, st
     require_open();
     ForceSyncCommit();
     forget_progress(run, version.plan.main_count, with_other_input);
+    if (version.is_code()) reopen_code_rows(call, run, version);
     const std::vector<char> states = reset_tasks(run, version);
     std::optional<Datum> deadline;
     const int64 timeout = row.timeout_us.value_or(static_cast<int64>(version.plan.timeout_seconds * USECS_PER_SEC));

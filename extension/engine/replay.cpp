@@ -94,7 +94,7 @@ public:
         for (const core::Contradiction &c : replayed_.contradictions) differ(name(c.task_no), "history", {}, c.text);
         std::vector<bool> there(replayed_.tasks.size());
         for (const StoredTask &t : tasks) {
-            if (t.task_no < 0 || t.task_no >= run_.version->task_count()) {
+            if (t.task_no < 0 || t.task_no >= static_cast<int32>(there.size()) || replayed_.tasks[t.task_no].state == 0) {
                 differ(name(t.task_no), "row", "there", {});
                 continue;
             }
@@ -102,7 +102,7 @@ public:
             task(t);
         }
         for (size_t t = 0; t < there.size(); t++)
-            if (!there[t]) differ(name(static_cast<int32>(t)), "row", {}, "there");
+            if (!there[t] && replayed_.tasks[t].state != 0) differ(name(static_cast<int32>(t)), "row", {}, "there");
     }
 
 private:
@@ -152,7 +152,7 @@ void compare_leaf(Call &call, int day, const RunId &from, std::optional<Timestam
     Stream runs("select x.run_id, x.version_id, x.state, x.no, x.tenant, x.created_at from _orch.run_" + name + " x" + bound);
     Stream tasks("select x.run_id, x.task_no, x.state, x.no, coalesce(x.output_no, 0), x.attempt, x.attempts_before from _orch.task_" + name + " x" + bound +
                  ", x.task_no");
-    Stream events("select x.run_id, x.task_no, x.no, x.kind, x.pos, x.at from _orch.event_" + name + " x" + bound + ", x.task_no, x.no");
+    Stream events("select x.run_id, x.task_no, x.no, x.kind, x.pos, x.at, case when x.kind in (62, 63, 67) then x.facts ->> 'state' else '' end from _orch.event_" + name + " x" + bound + ", x.task_no, x.no");
     // Tasks and events of runs without a row of their own: no key forbids them.
     const auto skip_strays = [&](const RunId *up_to) {
         std::set<RunId> told;
@@ -168,7 +168,7 @@ void compare_leaf(Call &call, int day, const RunId &from, std::optional<Timestam
         for (; tasks.at(id); tasks.next()) rows.push_back({tasks.int4(2), {tasks.letter(3), tasks.int4(4), tasks.int4(5), tasks.int2(6), tasks.int2(7)}});
         History history;
         for (; events.at(id); events.next()) {
-            history.events.push_back({events.int8(5), {events.int4(2), events.int4(3), events.int2(4)}});
+            history.events.push_back({events.int8(5), {events.int4(2), events.int4(3), events.int2(4), core::task_state_from(events.text(7))}});
             history.last_at = std::max(history.last_at, events.time(6));
         }
         if (runs.text(5) != tenant || (since && runs.time(6) < *since)) continue;
@@ -193,6 +193,7 @@ RunId first_id(TimestampTz since)
 // As orch.result has it: what the definition asks for, else the outputs of the tasks that nothing depends on.
 Datum output_of_leaves(const Version &version, const core::ReplayedRun &replayed, const std::function<std::optional<Datum>(int32, int32)> &payload)
 {
+    if (version.is_code()) return payload(0, replayed.tasks[0].output_no).value_or(pg::jsonb_datum("null"));
     std::string text;
     for (int32 t = 0; t < version.plan.main_count; t++) {
         if (!version.task(t).children.empty() || replayed.tasks[t].state != core::task_state::succeeded) continue;
@@ -206,12 +207,15 @@ Datum output_of_leaves(const Version &version, const core::ReplayedRun &replayed
 
 std::vector<RebuiltRow> rebuild(const RunLook &run)
 {
-    static pg::Statement select("select e.task_no, e.no, e.kind, e.payload from _orch.event_{} e where e.run_id = $1 order by e.pos", {UUIDOID});
+    static pg::Statement select("select e.task_no, e.no, e.kind, e.payload, case when e.kind in (62, 63, 67) then e.facts ->> 'state' else '' end,"
+                                " case e.kind when 62 then e.payload ->> 'id' when 63 then e.facts ->> 'id' end from _orch.event_{} e where e.run_id = $1 order by e.pos", {UUIDOID});
     const pg::Rows rows = select.run_on(day_of(run.id), Parameters<1>().add(pg::uuid_datum(run.id)));
     std::vector<core::RecordedEvent> events;
     std::map<std::pair<int32, int32>, Datum> payloads;
+    std::map<int32, std::string> made;  // ids of what code added
     for (uint64 i = 0; i < rows.count(); i++) {
-        events.push_back({rows.int4(i, 1), rows.int4(i, 2), rows.int2(i, 3)});
+        events.push_back({rows.int4(i, 1), rows.int4(i, 2), rows.int2(i, 3), core::task_state_from(rows.text(i, 5))});
+        if (!rows.is_null(i, 6)) made.emplace(rows.int4(i, 1), rows.text(i, 6));
         if (auto payload = rows.maybe(i, 4)) payloads.emplace(std::pair(rows.int4(i, 1), rows.int4(i, 2)), *payload);
     }
     const auto payload = [&](int32 task_no, int32 no) -> std::optional<Datum> {
@@ -233,6 +237,8 @@ std::vector<RebuiltRow> rebuild(const RunLook &run)
     if (replayed.run.state == core::run_state::succeeded && !result[0].output) result[0].output = output_of_leaves(version, replayed, payload);
     for (int32 t = 0; t < version.task_count(); t++)
         add(version.task(t).id, core::task_state_name(replayed.tasks[t].state), replayed.tasks[t].attempt, t, replayed.tasks[t]);
+    for (const auto &[t, id] : made)
+        if (t >= version.task_count()) add(id, core::task_state_name(replayed.tasks[t].state), replayed.tasks[t].attempt, t, replayed.tasks[t]);
     return result;
 }
 

@@ -32,11 +32,22 @@ Datum outputs_of_leaves(const RunLook &run)
     return select.run_on(day_of(run.id), Parameters<3>().add(pg::uuid_datum(run.id)).add(task_no.array()).add(id.array())).get(0, 1);
 }
 
+// What the function returned.
+std::optional<Datum> output_of_code(const RunLook &run)
+{
+    static pg::Statement select("select e.payload from _orch.task_{} t join _orch.event_{} e on e.run_id = t.run_id and e.task_no = 0 and e.no = t.output_no"
+                                " where t.run_id = $1 and t.task_no = 0",
+                                {UUIDOID});
+    const pg::Rows rows = select.run_on(day_of(run.id), Parameters<1>().add(pg::uuid_datum(run.id)));
+    return rows.empty() ? std::nullopt : rows.maybe(0, 1);
+}
+
 }  // namespace
 
 std::optional<Datum> output_of(const RunLook &run)
 {
     if (run.state != core::run_state::succeeded) return std::nullopt;
+    if (run.version->is_code()) return output_of_code(run);
     if (auto words = last_words(run)) return words;
     return outputs_of_leaves(run);
 }
@@ -49,17 +60,23 @@ std::vector<std::optional<Datum>> task_outputs(const RunLook &run)
         {UUIDOID});
     const pg::Rows rows = select.run_on(day_of(run.id), Parameters<1>().add(pg::uuid_datum(run.id)));
     std::vector<std::optional<Datum>> outputs(run.version->task_count());
-    for (uint64 i = 0; i < rows.count(); i++) outputs.at(rows.int4(i, 1)) = rows.maybe(i, 2);
+    for (uint64 i = 0; i < rows.count(); i++) {
+        const auto task = static_cast<size_t>(rows.int4(i, 1));
+        if (task >= outputs.size()) outputs.resize(task + 1);
+        outputs[task] = rows.maybe(i, 2);
+    }
     return outputs;
 }
 
 std::optional<Datum> input_of_task(const RunLook &run, int32 task_no)
 {
     static pg::Statement given("select t.input from _orch.task_{} t where t.run_id = $1 and t.task_no = $2", {UUIDOID, INT4OID});
-    if (task_no < 0 || task_no >= run.version->task_count()) return std::nullopt;
+    if (task_no < 0) return std::nullopt;
     const pg::Rows rows = given.run_on(day_of(run.id), Parameters<2>().add(pg::uuid_datum(run.id)).add(Int32GetDatum(task_no)));
     if (!rows.empty())
         if (auto replaced = rows.maybe(0, 1)) return replaced;
+    if (task_no >= run.version->task_count()) return std::nullopt;
+    if (run.version->is_code()) return pg::jsonb_datum(input_of(run.id));
 
     const core::PlannedTask &task = run.version->task(task_no);
     if (task.input.is_null()) return std::nullopt;

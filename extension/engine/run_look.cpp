@@ -39,17 +39,18 @@ RunLook look_at_run(Call &call, const RunId &run)
     throw pg::error{pg::unknown_run, "unknown run " + core::uuid_to_text(run), {}, "See orch.runs for those that exist."};
 }
 
-std::vector<TaskLook> look_at_tasks(const RunLook &run)
+std::vector<TaskLook> look_at_tasks(const RunLook &run, bool all)
 {
     static pg::Statement select(
-        "select t.task_no, t.state, coalesce(t.worker_id, 0), t.attempt, t.attempts_before, t.priority, t.ready_at, t.started_at, t.finished_at, t.due_at"
-        " from _orch.task_{} t where t.run_id = $1 order by t.task_no",
-        {UUIDOID});
-    const pg::Rows rows = select.run_on(day_of(run.id), Parameters<1>().add(pg::uuid_datum(run.id)));
-    std::vector<TaskLook> tasks(run.version->task_count());
+        "select t.task_no, t.state, coalesce(t.worker_id, 0), t.attempt, t.attempts_before, t.priority, t.ready_at, t.started_at, t.finished_at, t.due_at,"
+        " coalesce(t.route_id, 0), t.item from _orch.task_{} t where t.run_id = $1 and t.task_no < $2 order by t.task_no",
+        {UUIDOID, INT4OID});
+    const int32 end = all ? INT32_MAX : run.version->task_count();
+    const pg::Rows rows = select.run_on(day_of(run.id), Parameters<2>().add(pg::uuid_datum(run.id)).add(Int32GetDatum(end)));
+    std::vector<TaskLook> tasks(rows.empty() ? run.version->task_count() : std::max(run.version->task_count(), rows.int4(rows.count() - 1, 1) + 1));
     for (uint64 i = 0; i < rows.count(); i++)
         tasks.at(rows.int4(i, 1)) = {rows.letter(i, 2),   rows.int4(i, 3),     rows.int2(i, 4),     rows.int2(i, 5),     rows.int2(i, 6),
-                                     time_in(rows, i, 7), time_in(rows, i, 8), time_in(rows, i, 9), time_in(rows, i, 10)};
+                                     time_in(rows, i, 7), time_in(rows, i, 8), time_in(rows, i, 9), time_in(rows, i, 10), rows.int4(i, 11),     rows.maybe(i, 12)};
     return tasks;
 }
 

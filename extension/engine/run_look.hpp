@@ -25,8 +25,10 @@ struct TaskLook {
     int32 worker_id;  // 0 = none yet
     int16 attempt, attempts_before, priority;
     std::optional<TimestampTz> ready_at, started_at, finished_at, due_at;
+    int32 route_id = 0;
+    std::optional<Datum> item = {};  // what code made; of code's main: what it waits for
 };
-/// By task number; all of the plan's tasks.
-std::vector<TaskLook> look_at_tasks(const RunLook &run);
+/// By task number; the plan's tasks, or those that code made as well.
+std::vector<TaskLook> look_at_tasks(const RunLook &run, bool all = false);
 
 }  // namespace orch::engine

@@ -173,6 +173,29 @@ shared::Refusal refusal_of(const Settlement &settlement, std::string_view worker
     return refusal;
 }
 
+void raise_refusal(const Settlement &s)
+{
+    pg::error e{pg::lease_lost, "the lease is lost", "The task was given to another worker, released, or its run was reopened.",
+                "Roll back what was done under this lease."};
+    switch (s.status) {
+    case SettleStatus::conflict: e = {pg::already_settled, "the task was settled otherwise with this lease", "The first result stands.", {}}; break;
+    case SettleStatus::not_yours: e = {pg::not_your_lease, "the lease belongs to another worker", {}, {}}; break;
+    case SettleStatus::cancelled: e = {pg::wrong_state, "the task was cancelled", {}, "Roll back what was done under this lease."}; break;
+    case SettleStatus::too_large:
+        e = {pg::result_too_large,
+             "the output has " + std::to_string(s.size) + " bytes, more than orch.max_result_bytes (" + std::to_string(settings::max_result_bytes) + ")",
+             {},
+             "Store it elsewhere and return a reference, or raise orch.max_result_bytes."};
+        break;
+    default: break;
+    }
+    if (s.lease) {
+        // This transaction is about to roll back: the steward writes the refusal into the history.
+        shared::refuse(refusal_of(s, {}));
+    }
+    throw e;
+}
+
 std::vector<Settlement> settlements_of(Datum results)
 {
     auto elements = pg::elements(results);

@@ -35,6 +35,9 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
 /// What the steward is to write about a refused settle; `worker` is empty where nobody said who it is.
 shared::Refusal refusal_of(const Settlement &settlement, std::string_view worker);
 
+/// What a single settle raises where it was refused; the steward writes the refusal, since this transaction is about to roll back.
+[[noreturn]] void raise_refusal(const Settlement &settlement);
+
 /// Gives tasks back without using up an attempt; the statuses of those that were not held by these leases.
 std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std::vector<std::string> &leases);
 

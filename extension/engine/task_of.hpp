@@ -1,12 +1,20 @@
-// The definition of a task of a run, whether its version planned it or the run made it on its way.
+// The definition of a task of a run, whether its version planned it or the run's code made it on its way.
 #pragma once
 
+#include "core/problem.hpp"
 #include "engine/leaf.hpp"
 #include "engine/version.hpp"
+#include "shared/types.hpp"
 
 namespace orch::engine {
 
-/// Valid until the next call for another run's task.
-const core::PlannedTask &task_of(const Version &version, const RunId &run, int32 task_no);
+/// Valid until the next Call is opened. `item`: of a row at hand, which saves reading it.
+const core::PlannedTask &task_of(const Version &version, const RunId &run, int32 task_no, std::optional<Datum> item = {});
+
+/// The slot in shared memory of a task's route.
+int route_slot_of(const Version &version, const shared::TaskRef &task);
+
+/// Items belong to rows, which an abort takes away: forgotten at the start of every Call.
+void forget_items();
 
 }  // namespace orch::engine

@@ -4,6 +4,7 @@
 #include "engine/pauses.hpp"
 #include "engine/progress.hpp"
 #include "engine/settle.hpp"
+#include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
 #include "engine/upkeep.hpp"
 #include "pg/isolated.hpp"
@@ -133,7 +134,7 @@ void fire_attempt_deadlines(Call &call, const std::vector<DueRow> &due)
     std::vector<EndedAttempt> ended;
     for (const DueRow &row : due) {
         if (row.state != running || !row.token) continue;
-        const double seconds = version_of(row.attempt.version_id).task(row.task.task_no).timeout_seconds;
+        const double seconds = task_of(version_of(row.attempt.version_id), row.task.run, row.task.task_no).timeout_seconds;
         const int64 grace = settings::timeout_grace_ms * INT64CONST(1000);
         if (seconds <= 0 || row.attempt.started_at + static_cast<int64>(seconds * USECS_PER_SEC) + grace > call.now()) continue;
         shared::LeaseState held;

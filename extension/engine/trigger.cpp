@@ -24,7 +24,7 @@ constexpr int64 longest_timeout_us = INT64CONST(36'600) * USECS_PER_DAY;
 void check(const TriggerOptions &options)
 {
     require_primary("orch.trigger()");
-    static constexpr std::string_view sources[] = {"manual", "api", "event"};
+    static constexpr std::string_view sources[] = {"manual", "api", "event", "continued"};
     if (std::find(std::begin(sources), std::end(sources), options.source) == std::end(sources))
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
                         "unknown source " + core::in_quotes(options.source),

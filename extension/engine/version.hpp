@@ -30,6 +30,9 @@ struct Version {
         return t.when.empty() && !core::runs_in_engine(t.executor);
     }
 
+    /// A workflow in code: its one planned task, `main`, makes the others on its way (engine/code_run.hpp).
+    bool is_code() const { return plan.tasks.size() == 1 && plan.tasks[0].executor == core::Executor::code; }
+
     /// True where more than one task can be open at a time, so that ends have to be counted.
     bool counted() const { return !plan.is_chain; }
 };

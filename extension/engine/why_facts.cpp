@@ -12,9 +12,18 @@ using namespace core::task_state;
 
 constexpr size_t most_shown = 1000;  // rows of one answer: a graph of a hundred thousand tasks has its views
 
-int32 find_task(const RunLook &run, const std::string &id)
+// Among those that code made the newest of that id.
+int32 find_made(const std::vector<TaskLook> &tasks, int32 planned, const std::string &id)
 {
-    const int32 task = run.version->plan.find(id);
+    for (auto t = static_cast<int32>(tasks.size()) - 1; t >= planned; t--)
+        if (tasks[t].item && pg::text_member(*tasks[t].item, "id") == id) return t;
+    return -1;
+}
+
+int32 find_task(const RunLook &run, const std::vector<TaskLook> &tasks, const std::string &id)
+{
+    int32 task = run.version->plan.find(id);
+    if (task < 0) task = find_made(tasks, run.version->task_count(), id);
     if (task < 0)
         throw pg::error{ERRCODE_UNDEFINED_OBJECT,
                         "workflow " + core::in_quotes(run.version->workflow) + " has no task " + core::in_quotes(id),
@@ -108,8 +117,8 @@ void read_who_is_there(WhyFacts &facts)
 WhyFacts gather_facts(Call &call, const RunId &id, const std::optional<std::string> &task, std::vector<int32> &asked)
 {
     WhyFacts facts{look_at_run(call, id), {}, call.now(), {}, {}, {}, {}, {}, shared::steward_pid() != 0, shared::steward_late_us()};
-    facts.tasks = look_at_tasks(facts.run);
-    asked = task ? std::vector<int32>{find_task(facts.run, *task)} : worth_telling(facts.tasks);
+    facts.tasks = look_at_tasks(facts.run, true);
+    asked = task ? std::vector<int32>{find_task(facts.run, facts.tasks, *task)} : worth_telling(facts.tasks);
     read_errors(facts, asked);
     read_dead_letters(facts);
     read_workers(facts, asked);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/run_look.hpp"
+#include "engine/task_of.hpp"
 #include "engine/why.hpp"
 #include "shared/routes.hpp"
 #include "shared/workers.hpp"
@@ -35,7 +36,7 @@ struct WhyFacts {
     bool steward_runs;
     int64 steward_late_us;
 
-    const core::PlannedTask &plan_of(int32 task) const { return run.version->task(task); }
+    const core::PlannedTask &plan_of(int32 task) const { return task_of(*run.version, run.id, task, tasks[task].item); }
 };
 
 WhyFacts gather_facts(Call &call, const RunId &run, const std::optional<std::string> &task, std::vector<int32> &asked);

@@ -93,6 +93,7 @@ std::string how_to_serve(const core::PlannedTask &task)
     switch (task.executor) {
     case core::Executor::handler:
         return "Start a worker that serves it: in SQL, select orch.worker_start('NAME', '{" + task.queue + "}', '{" + task.handler + "}').";
+    case core::Executor::code: return "Start a worker with the code of " + core::in_quotes(task.handler.substr(6)) + " on queue " + core::in_quotes(task.queue) + ".";
     case core::Executor::command:
     case core::Executor::http: return "Start a worker that serves it: " + command + ".";
     default: return "Start a worker with queue " + core::in_quotes(task.queue) + " and handler " + core::in_quotes(task.handler) + ".";
@@ -156,7 +157,7 @@ Answer why_ready(const WhyFacts &facts, int32 task)
 {
     if (RecoveryInProgress()) return {"is ready", "A standby does not know which workers serve it.", "Ask orch.why on the primary."};
     const core::PlannedTask &planned = facts.plan_of(task);
-    const auto found = facts.routes.find(facts.run.version->route_ids[task]);
+    const auto found = facts.routes.find(facts.tasks[task].route_id);
     const shared::RouteStatus *route = found == facts.routes.end() ? nullptr : &found->second;
     if (planned.executor == core::Executor::sql) return why_sql_waits(facts, route);
 
@@ -230,9 +231,32 @@ Answer why_scheduled(const WhyFacts &facts, int32 task)
     return {"waits for its next attempt", detail, {}};
 }
 
+// A workflow in code, between two of its steps.
+Answer why_code_waits(const WhyFacts &facts, Datum item)
+{
+    if (auto error = pg::member(item, "parked"))
+        return {"parked", "Its code does not go the way that its history tells: " + core::in_quotes(pg::text_member(*error, "message").value_or("no message"), 1000) + ".",
+                "Mend the code and start its worker again, which registers it; or type select orch.unpark(" + sql_quoted(core::uuid_to_text(facts.run.id)) + ")."};
+    const std::optional<Datum> all = pg::member(item, "all"), any = pg::member(item, "any");
+    std::vector<int32> open, over;
+    if (all || any)
+        for (Datum n : pg::elements(all ? *all : *any).value_or(std::vector<Datum>{}))
+            if (const auto no = static_cast<size_t>(std::stoul(pg::json_text_of(n))); no < facts.tasks.size())
+                (core::is_final(facts.tasks[no].state) ? over : open).push_back(static_cast<int32>(no));
+    std::sort(open.begin(), open.end());
+    std::string detail = "It waits for " + named(facts, open) + ".";
+    if (any && open.size() > 1) detail = "It waits for the first of " + named(facts, open) + ".";
+    if (open.empty() || (any && !over.empty())) {
+        if (auto late = waits_for_engine(facts, "What it waited for is there.")) return *late;
+        return {"is about to go on", "What it waited for is there.", {}};
+    }
+    return {"waits for its steps", detail, {}};
+}
+
 Answer why_waiting(const WhyFacts &facts, int32 task)
 {
     const TaskLook &look = facts.tasks[task];
+    if (look.item && facts.plan_of(task).executor == core::Executor::code) return why_code_waits(facts, *look.item);
     if (look.due_at && *look.due_at <= facts.now)
         if (auto late = waits_for_engine(facts, "It was to go on at " + moment(facts, *look.due_at) + ".")) return *late;
     return {"sleeps", look.due_at ? "It goes on at " + moment(facts, *look.due_at) + "." : "It waits for a time.", {}};

@@ -4,6 +4,7 @@
 #include "engine/feed.hpp"
 #include "engine/lease.hpp"
 #include "engine/results.hpp"
+#include "engine/task_of.hpp"
 #include "engine/why.hpp"
 #include "functions/arguments.hpp"
 #include "pg/sleep.hpp"
@@ -43,10 +44,11 @@ Datum results(FunctionCallInfo fcinfo)
     pg::ResultSet rows(fcinfo);
     Call call;
     const engine::RunLook run = engine::look_at_run(call, id);
-    const std::vector<engine::TaskLook> tasks = engine::look_at_tasks(run);
-    const std::vector<std::optional<Datum>> outputs = engine::task_outputs(run);
-    for (int32 t = 0; t < run.version->task_count(); t++)
-        rows.add<3>({pg::text_datum(run.version->task(t).id), pg::text_datum(core::task_state_name(tasks[t].state)), outputs[t]});
+    const std::vector<engine::TaskLook> tasks = engine::look_at_tasks(run, true);
+    std::vector<std::optional<Datum>> outputs = engine::task_outputs(run);
+    outputs.resize(std::max(outputs.size(), tasks.size()));
+    for (int32 t = 0; t < static_cast<int32>(tasks.size()); t++)
+        rows.add<3>({pg::text_datum(engine::task_of(*run.version, id, t, tasks[t].item).id), pg::text_datum(core::task_state_name(tasks[t].state)), outputs[t]});
     call.finish();
     return 0;
 }

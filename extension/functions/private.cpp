@@ -1,4 +1,5 @@
 // `_orch.*`: words for letters, the engine's clock, and what shared memory holds, for views and tests.
+#include "core/grammar.hpp"
 #include "core/states.hpp"
 #include "engine/results.hpp"
 #include "functions/arguments.hpp"
@@ -36,6 +37,15 @@ Datum event_kind(FunctionCallInfo fcinfo)
 {
     const int16 kind = DatumGetInt16(Arguments(fcinfo).required(0, "kind"));
     return word(core::event_kind_name(kind), "kind of event", std::to_string(kind));
+}
+
+Datum item_executor(FunctionCallInfo fcinfo)
+{
+    const Datum item = Arguments(fcinfo).required(0, "item");
+    for (std::string_view word : core::all_executor_words())
+        if (pg::member(item, word)) return pg::text_datum(word);
+    fcinfo->isnull = true;
+    return 0;
 }
 
 Datum now(FunctionCallInfo) { return TimestampTzGetDatum(shared::now_us()); }
@@ -164,6 +174,7 @@ Datum route_status(FunctionCallInfo fcinfo)
 ORCH_FUNCTION(orch_private_run_state, orch::functions::run_state)
 ORCH_FUNCTION(orch_private_task_state, orch::functions::task_state)
 ORCH_FUNCTION(orch_private_event_kind, orch::functions::event_kind)
+ORCH_FUNCTION(orch_private_item_executor, orch::functions::item_executor)
 ORCH_FUNCTION(orch_private_now, orch::functions::now)
 ORCH_FUNCTION(orch_private_advance_clock, orch::functions::advance_clock)
 ORCH_FUNCTION(orch_private_jump_wall_clock, orch::functions::jump_wall_clock)

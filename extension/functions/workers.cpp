@@ -4,6 +4,7 @@
 #include "engine/heartbeat.hpp"
 #include "engine/log.hpp"
 #include "engine/settle.hpp"
+#include "engine/task_of.hpp"
 #include "functions/arguments.hpp"
 #include "shared/settings.hpp"
 
@@ -30,7 +31,7 @@ std::vector<LeaseColumns> columns_of(Call &call, const std::vector<LeasedTask> &
     rows.reserve(tasks.size());
     MemoryContext before = MemoryContextSwitchTo(call.outer());
     for (const LeasedTask &t : tasks) {
-        const core::PlannedTask &task = t.version->task(t.task_no);
+        const core::PlannedTask &task = engine::task_of(*t.version, t.run, t.task_no);
         LeaseColumns row;
         auto &v = row.values;
         v[0] = pg::text_datum(t.lease);
@@ -39,6 +40,7 @@ std::vector<LeaseColumns> columns_of(Call &call, const std::vector<LeasedTask> &
         v[3] = Int32GetDatum(t.attempt);
         v[4] = pg::text_datum(core::executor_name(task.executor));
         if (task.executor == core::Executor::handler) v[5] = pg::text_datum(task.handler);
+        if (task.executor == core::Executor::code) v[5] = pg::text_datum(t.version->workflow);
         if (t.spec) v[6] = engine::to_outer(call, *t.spec);
         if (t.input) v[7] = engine::to_outer(call, *t.input);
         if (t.deadline_at) v[8] = TimestampTzGetDatum(*t.deadline_at);
@@ -141,29 +143,6 @@ Datum complete_many(FunctionCallInfo fcinfo)
     return 0;
 }
 
-[[noreturn]] void raise_refusal(const Settlement &s)
-{
-    pg::error e{pg::lease_lost, "the lease is lost", "The task was given to another worker, released, or its run was reopened.",
-                "Roll back what was done under this lease."};
-    switch (s.status) {
-    case SettleStatus::conflict: e = {pg::already_settled, "the task was settled otherwise with this lease", "The first result stands.", {}}; break;
-    case SettleStatus::not_yours: e = {pg::not_your_lease, "the lease belongs to another worker", {}, {}}; break;
-    case SettleStatus::cancelled: e = {pg::wrong_state, "the task was cancelled", {}, "Roll back what was done under this lease."}; break;
-    case SettleStatus::too_large:
-        e = {pg::result_too_large,
-             "the output has " + std::to_string(s.size) + " bytes, more than orch.max_result_bytes (" + std::to_string(settings::max_result_bytes) + ")",
-             {},
-             "Store it elsewhere and return a reference, or raise orch.max_result_bytes."};
-        break;
-    default: break;
-    }
-    if (s.lease) {
-        // This transaction is about to roll back: the steward writes the refusal into the history.
-        shared::refuse(engine::refusal_of(s, {}));
-    }
-    throw e;
-}
-
 void settle_one(Settlement settlement)
 {
     std::vector<Settlement> settlements;
@@ -172,7 +151,7 @@ void settle_one(Settlement settlement)
     Call call;
     engine::settle(call, nullptr, settlements, in_callers_transaction());
     const SettleStatus status = settlements.front().status;
-    if (status != SettleStatus::ok && status != SettleStatus::duplicate) raise_refusal(settlements.front());
+    if (status != SettleStatus::ok && status != SettleStatus::duplicate) engine::raise_refusal(settlements.front());
     call.finish();
 }
 

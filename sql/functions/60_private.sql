@@ -78,6 +78,14 @@ revoke execute on function _orch.task_input(uuid, int) from public;
 grant execute on function _orch.task_input(uuid, int) to orch_viewer;
 comment on function _orch.task_input(uuid, int) is 'The resolved input of a task as its attempts get it; null where it has none, or where it cannot be resolved yet.';
 
+create or replace function _orch.item_executor(item jsonb)
+returns text
+language c immutable strict parallel unsafe
+as 'MODULE_PATHNAME', 'orch_private_item_executor';
+revoke execute on function _orch.item_executor(jsonb) from public;
+grant execute on function _orch.item_executor(jsonb) to orch_viewer;
+comment on function _orch.item_executor(jsonb) is 'The executor of a task that code made, by its definition; step for one in place.';
+
 create or replace function _orch.engine_status()
 returns table (
     phase text,

@@ -47,7 +47,7 @@ create table _orch.task (
     input jsonb,
     constraint task_state check (state in ('p', 'y', 'r', 'd', 'w', 'S', 'F', 'T', 'K', 'U', 'C'))
 ) partition by range (run_id);
-comment on table _orch.task is 'One row for everything that runs: planned tasks now; map items, remote steps and child runs take the next task_no. no counts its events, output_no names the one that brought the output or the last error. due_at: when a scheduled or waiting task goes on. attempts_before: attempts that do not count, those before a reopen and the released ones. input: replaces the definition''s since a redrive.';
+comment on table _orch.task is 'One row for everything that runs: planned tasks now; map items, remote steps and child runs take the next task_no. no counts its events, output_no names the one that brought the output or the last error. due_at: when a scheduled or waiting task goes on. attempts_before: attempts that do not count, those before a reopen and the released ones. item: the definition of one that code made; of code''s main, while it waits: what for. input: replaces the definition''s since a redrive; of one that code made: its input.';
 
 create table _orch.event (
     run_id uuid not null,

@@ -25,6 +25,12 @@ create table _orch.dead_letter (
 comment on table _orch.dead_letter is 'A row for each task that ended failed or timed_out by itself; resolution is null while it is open.';
 create index dead_letter_by_run on _orch.dead_letter (run_id, task_no);
 
+create table _orch.parked_run (
+    run_id uuid primary key,
+    workflow_id int not null references _orch.workflow
+);
+comment on table _orch.parked_run is 'Runs in code that wait for other code, so that register_code finds them; whether one still does is asked of its row.';
+
 create table _orch.worker (
     worker_id int generated always as identity primary key,
     worker text not null unique,
@@ -49,6 +55,7 @@ comment on table _orch.installation is 'The cluster and database that these rows
 select pg_catalog.pg_extension_config_dump('_orch.idempotency', '');
 select pg_catalog.pg_extension_config_dump('_orch.dead_letter', '');
 select pg_catalog.pg_extension_config_dump('_orch.dead_letter_id_seq', '');
+select pg_catalog.pg_extension_config_dump('_orch.parked_run', '');
 select pg_catalog.pg_extension_config_dump('_orch.worker', '');
 select pg_catalog.pg_extension_config_dump('_orch.worker_worker_id_seq', '');
 select pg_catalog.pg_extension_config_dump('_orch.installation', '');

@@ -3,16 +3,16 @@
 create or replace view orch.tasks with (security_barrier) as
 select
     t.run_id,
-    p.task_id,
+    coalesce(p.task_id, t.item ->> 'id') as task_id,
     t.task_no,
-    p.name,
+    coalesce(p.name, t.item ->> 'name') as name,
     _orch.task_state(t.state) as state,
-    p.executor,
-    p.handler,
-    p.queue,
+    coalesce(p.executor, _orch.item_executor(t.item)) as executor,
+    coalesce(p.handler, case when p.task_no is null then t.item ->> 'handler' end) as handler,
+    coalesce(p.queue, (select q.queue from _orch.route as q where q.route_id = t.route_id)) as queue,
     t.attempt::int as attempt,
-    t.attempts_before + p.max_attempts as max_attempts,
-    p.dependencies,
+    t.attempts_before + coalesce(p.max_attempts, case when t.route_id is null then 1 else 1 + coalesce((t.item ->> 'retries')::int, 2) end) as max_attempts,
+    coalesce(p.dependencies, '{}') as dependencies,
     _orch.task_input(t.run_id, t.task_no) as input,
     case when t.state = 'S' then (
         select e.payload
@@ -47,8 +47,8 @@ select
     t.finished_at,
     case when t.state in ('d', 'w') then t.due_at end as due_at,
     t.priority::int as priority,
-    p.level,
-    p.is_finally,
+    coalesce(p.level, 0) as level,
+    coalesce(p.is_finally, false) as is_finally,
     (
         select g.progress
         from _orch.progress as g
@@ -58,7 +58,7 @@ select
         limit 1
     ) as progress
 from _orch.task as t
-join _orch.version_task as p on p.version_id = t.version_id and p.task_no = t.task_no
+left join _orch.version_task as p on p.version_id = t.version_id and p.task_no = t.task_no
 join _orch.version as v on v.version_id = t.version_id
 join _orch.workflow as w on w.workflow_id = v.workflow_id
 left join _orch.worker as k on k.worker_id = t.worker_id
@@ -68,11 +68,11 @@ revoke all on orch.tasks from public;
 grant select on orch.tasks to orch_viewer;
 comment on view orch.tasks is 'One row for each task of each run.';
 comment on column orch.tasks.run_id is 'The run.';
-comment on column orch.tasks.task_id is 'The id that the definition gives it.';
-comment on column orch.tasks.task_no is 'Its number within the version, finally tasks last.';
+comment on column orch.tasks.task_id is 'The id that the definition gives it; of what code made: its name, # and how many of that name came before it, from 1.';
+comment on column orch.tasks.task_no is 'Its number within the version, finally tasks last; what code made is numbered in the order in which the code did it.';
 comment on column orch.tasks.name is 'Its label.';
 comment on column orch.tasks.state is 'pending, ready, running, scheduled, waiting, then succeeded, failed, timed_out, skipped, upstream_failed or cancelled.';
-comment on column orch.tasks.executor is 'What does it: handler, command, callable, http, sql, sleep, until, decision or noop.';
+comment on column orch.tasks.executor is 'What does it: handler, command, callable, http, sql, sleep, until, decision, noop, code (the function of a workflow in code), or step (one in place, recorded by that).';
 comment on column orch.tasks.handler is 'The handler that a worker must have, where the executor is a handler.';
 comment on column orch.tasks.queue is 'The queue that workers take it from.';
 comment on column orch.tasks.attempt is 'The number of the latest attempt, from 1; 0 before the first.';
@@ -96,12 +96,13 @@ comment on column orch.tasks.progress is 'What its worker told last of how far i
 create or replace view orch.attempts with (security_barrier) as
 select
     a.run_id,
-    p.task_id,
+    coalesce(p.task_id, (select t.item ->> 'id' from _orch.task as t where t.run_id = a.run_id and t.task_no = a.task_no)) as task_id,
     a.attempt::int as attempt,
     case
         when a.end_kind is null then 'running'
         when a.end_kind = 22 then 'released'
         when a.end_kind = 50 then 'lost'
+        when a.end_kind = 65 then 'suspended'
         when a.end_kind = 21 and a.end_error ->> 'class' = 'timeout' then 'timed_out'
         when a.end_kind = 21 then 'failed'
         else substr(_orch.event_kind(a.end_kind), length('task_') + 1)
@@ -138,13 +139,13 @@ from (
                 when e.kind in (24, 25, 28) then e.payload
             end as error
         from _orch.event as e
-        where e.kind in (20, 21, 22, 23, 24, 25, 28, 50)
+        where e.kind in (20, 21, 22, 23, 24, 25, 28, 50, 65)
             and e.task_no >= 0
     ) as e
     window later as (partition by e.run_id, e.task_no order by e.no)
 ) as a
 join _orch.run as r on r.run_id = a.run_id
-join _orch.version_task as p on p.version_id = r.version_id and p.task_no = a.task_no
+left join _orch.version_task as p on p.version_id = r.version_id and p.task_no = a.task_no
 where a.kind = 20
     and _orch.tenant_allowed(r.tenant);
 
@@ -154,7 +155,7 @@ comment on view orch.attempts is 'One row for each time that a task was started,
 comment on column orch.attempts.run_id is 'The run.';
 comment on column orch.attempts.task_id is 'The task.';
 comment on column orch.attempts.attempt is 'Its number, from 1.';
-comment on column orch.attempts.state is 'running, succeeded, failed, timed_out, cancelled, released (given back by its worker) or lost (its lease expired).';
+comment on column orch.attempts.state is 'running, succeeded, failed, timed_out, cancelled, released (given back by its worker), suspended (code that waits for its steps; the next attempt has the same number) or lost (its lease expired).';
 comment on column orch.attempts.worker is 'Who had it.';
 comment on column orch.attempts.error is 'Why it did not succeed.';
 comment on column orch.attempts.started_at is 'When it was leased.';

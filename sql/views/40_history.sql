@@ -4,7 +4,10 @@ create or replace view orch.events with (security_barrier) as
 select
     e.pos,
     e.run_id,
-    p.task_id,
+    case
+        when p.task_id is not null or e.task_no < 0 then p.task_id
+        else (select t.item ->> 'id' from _orch.task as t where t.run_id = e.run_id and t.task_no = e.task_no)
+    end as task_id,
     e.no,
     _orch.event_kind(e.kind) as kind,
     e.at,
@@ -15,6 +18,7 @@ select
             when e.kind = 1 then jsonb_build_object('input', e.payload)
             when e.kind in (7, 23) then jsonb_build_object('output', e.payload)
             when e.kind in (8, 9, 10, 24, 25, 27, 28) then jsonb_build_object('error', e.payload)
+            when e.kind = 63 then jsonb_build_object(case when e.facts ->> 'state' = 'failed' then 'error' else 'output' end, e.payload)
             when jsonb_typeof(e.payload) = 'object' then e.payload
             else jsonb_build_object('detail', e.payload)
         end
@@ -39,7 +43,7 @@ comment on column orch.events.data is 'What came with it: attempt, input, output
 create or replace view orch.logs with (security_barrier) as
 select
     l.run_id,
-    p.task_id,
+    coalesce(p.task_id, (select t.item ->> 'id' from _orch.task as t where t.run_id = l.run_id and t.task_no = l.task_no)) as task_id,
     l.attempt::int as attempt,
     l.at,
     l.stream,
@@ -47,7 +51,7 @@ select
     l.line_no
 from _orch.log as l
 join _orch.run as r on r.run_id = l.run_id
-join _orch.version_task as p on p.version_id = r.version_id and p.task_no = l.task_no
+left join _orch.version_task as p on p.version_id = r.version_id and p.task_no = l.task_no
 where _orch.tenant_allowed(r.tenant);
 
 revoke all on orch.logs from public;

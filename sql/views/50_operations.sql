@@ -78,14 +78,14 @@ comment on column orch.queues.tenant is 'The tenant that it belongs to.';
 create or replace view orch.timers with (security_barrier) as
 select
     t.run_id,
-    p.task_id,
+    coalesce(p.task_id, t.item ->> 'id') as task_id,
     case
         when t.state = 'd' then 'retry'
-        else p.executor
+        else coalesce(p.executor, _orch.item_executor(t.item))
     end as kind,
     t.due_at
 from _orch.task as t
-join _orch.version_task as p on p.version_id = t.version_id and p.task_no = t.task_no
+left join _orch.version_task as p on p.version_id = t.version_id and p.task_no = t.task_no
 join _orch.version as v on v.version_id = t.version_id
 join _orch.workflow as w on w.workflow_id = v.workflow_id
 where t.due_at is not null
