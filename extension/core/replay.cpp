@@ -67,7 +67,7 @@ private:
     void add_to_task(const RecordedEvent &event, Replayed &row)
     {
         const auto kind = static_cast<EventKind>(event.kind);
-        const std::optional<char> next = !brings_its_state(kind)                    ? task_state_after(row.state, kind)
+        const std::optional<char> next = !brings_its_state(kind)                   ? task_state_after(row.state, kind)
                                          : may_bring(row.state, kind, event.state) ? std::optional(event.state)
                                                                                    : std::nullopt;
         if (!next) {

@@ -47,7 +47,10 @@ inline constexpr StateChange run_changes[] = {
 };
 
 /// Whether an event brings its state with it (facts, `state`): those of tasks that code adds, records or begins again.
-constexpr bool brings_its_state(EventKind kind) { return kind == EventKind::task_added || kind == EventKind::step_recorded || kind == EventKind::task_reopened; }
+constexpr bool brings_its_state(EventKind kind)
+{
+    return kind == EventKind::task_added || kind == EventKind::step_recorded || kind == EventKind::task_reopened;
+}
 
 /// From and to which states such an event may lead; 0 is a task that is not there yet.
 constexpr bool may_bring(char from, EventKind kind, char to)

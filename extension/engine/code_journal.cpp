@@ -33,7 +33,7 @@ struct Entry {
     std::optional<Datum> seen;
     std::optional<Datum> input;  // of what is started
     core::PlannedTask planned;
-    int32 no = 0;       // the row's number
+    int32 no = 0;        // the row's number
     bool again = false;  // an empty row, left by a reopening, is filled
 };
 
@@ -44,14 +44,17 @@ struct Entry {
 
 bool is_remote(core::Executor executor)
 {
-    return executor == core::Executor::handler || executor == core::Executor::command || executor == core::Executor::callable || executor == core::Executor::http;
+    return executor == core::Executor::handler || executor == core::Executor::command || executor == core::Executor::callable ||
+           executor == core::Executor::http;
 }
 
 bool may_be_started(core::Executor executor)
 {
     using core::Executor;
-    return is_remote(executor) || executor == Executor::sleep || executor == Executor::until || (executor == Executor::signal && core::is_supported_executor("signal")) ||
-           (executor == Executor::workflow && core::is_supported_executor("workflow")) || (executor == Executor::approval && core::is_supported_executor("approval"));
+    return is_remote(executor) || executor == Executor::sleep || executor == Executor::until ||
+           (executor == Executor::signal && core::is_supported_executor("signal")) ||
+           (executor == Executor::workflow && core::is_supported_executor("workflow")) ||
+           (executor == Executor::approval && core::is_supported_executor("approval"));
 }
 
 std::optional<core::Executor> executor_of(const std::string &key)
@@ -70,7 +73,8 @@ void check_setting(size_t place, const std::string &key, const Json &value)
     const bool number = value.is_number() && value.get<double>() >= field->least && value.get<double>() <= field->most;
     switch (field->shape) {
     case core::Shape::integer:
-        if (!value.is_number_integer() || !number) refuse(place, "has " + core::in_quotes(key) + ": " + core::to_text(value).substr(0, 100) + ", which is out of range");
+        if (!value.is_number_integer() || !number)
+            refuse(place, "has " + core::in_quotes(key) + ": " + core::to_text(value).substr(0, 100) + ", which is out of range");
         break;
     case core::Shape::number:
         if (!number) refuse(place, "has " + core::in_quotes(key) + ": " + core::to_text(value).substr(0, 100) + ", which is out of range");
@@ -95,8 +99,11 @@ void read_started(Entry &entry, size_t place, const Version &version)
         if (const auto found = executor_of(key)) {
             if (executor) refuse(place, "has two executors");
             executor = found;
-            if (!may_be_started(*found)) refuse(place, "has the executor " + core::in_quotes(key) + ", which code cannot start", "Use handler, command, callable, http, sleep or until.");
-            if (*found == core::Executor::handler && (!value.is_string() || value.get_ref<const std::string &>().empty() || value.get_ref<const std::string &>()[0] == ':'))
+            if (!may_be_started(*found))
+                refuse(place, "has the executor " + core::in_quotes(key) + ", which code cannot start",
+                       "Use handler, command, callable, http, sleep or until.");
+            if (*found == core::Executor::handler &&
+                (!value.is_string() || value.get_ref<const std::string &>().empty() || value.get_ref<const std::string &>()[0] == ':'))
                 refuse(place, "has no name of a handler");
         } else if (key != "id" && key != "seen" && key != "input") {
             check_setting(place, key, value);
@@ -164,11 +171,11 @@ struct OldEntry {
 // The newest rows of the journal by id, and the highest number.
 std::map<std::string, OldEntry> read_tail(const RunId &run, size_t wanted, int32 &last)
 {
-    static pg::Statement select("select t.task_no, t.item ->> 'id', t.state = 'p' and t.item ? 'step' from _orch.task_{} t where t.run_id = $1 and t.task_no > 0"
-                                " order by t.task_no desc limit $2",
-                                {UUIDOID, INT8OID});
-    const pg::Rows rows =
-        select.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(Int64GetDatum(static_cast<int64>(wanted + tail_beyond))));
+    static pg::Statement select(
+        "select t.task_no, t.item ->> 'id', t.state = 'p' and t.item ? 'step' from _orch.task_{} t where t.run_id = $1 and t.task_no > 0"
+        " order by t.task_no desc limit $2",
+        {UUIDOID, INT8OID});
+    const pg::Rows rows = select.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(Int64GetDatum(static_cast<int64>(wanted + tail_beyond))));
     std::map<std::string, OldEntry> tail;
     last = rows.empty() ? main_task : rows.int4(0, 1);
     for (uint64 i = 0; i < rows.count(); i++) tail.emplace(rows.text(i, 2), OldEntry{rows.int4(i, 1), rows.boolean(i, 3)});
@@ -178,9 +185,10 @@ std::map<std::string, OldEntry> read_tail(const RunId &run, size_t wanted, int32
 // The same entry once more is passed over; another one of its id is an error of whoever counts them.
 void require_same(const RunId &run, const Entry &entry, int32 no)
 {
-    static pg::Statement select("select t.item, t.input, e.payload from _orch.task_{} t left join _orch.event_{} e on e.run_id = t.run_id and e.task_no = t.task_no"
-                                " and e.no = t.output_no where t.run_id = $1 and t.task_no = $2",
-                                {UUIDOID, INT4OID});
+    static pg::Statement select(
+        "select t.item, t.input, e.payload from _orch.task_{} t left join _orch.event_{} e on e.run_id = t.run_id and e.task_no = t.task_no"
+        " and e.no = t.output_no where t.run_id = $1 and t.task_no = $2",
+        {UUIDOID, INT4OID});
     const pg::Rows rows = select.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(Int32GetDatum(no)));
     const auto equal = [](std::optional<Datum> a, std::optional<Datum> b) { return a && b ? pg::jsonb_equal(*a, *b) : !a && !b; };
     bool same = !rows.empty() && pg::jsonb_equal(rows.get(0, 1), entry.item);
@@ -213,7 +221,8 @@ void insert_rows(Call &call, const CodeMain &main, const std::vector<const Entry
 {
     static pg::Statement insert(
         "insert into _orch.task_{} (run_id, task_no, version_id, route_id, priority, state, ready_at, finished_at, no, output_no, flags, item, input)"
-        " select $1, u.task_no, $2, nullif(u.route_id, 0), u.priority, u.state, case when u.state = 'y' then $3 end, case when u.state in ('S', 'F') then $3 end, 1,"
+        " select $1, u.task_no, $2, nullif(u.route_id, 0), u.priority, u.state, case when u.state = 'y' then $3 end, case when u.state in ('S', 'F') then $3 "
+        "end, 1,"
         "  case when u.state in ('S', 'F') then 1 end, $4, u.item, u.input"
         " from unnest($5::int4[], $6::int4[], $7::int2[], $8::\"char\"[], $9::jsonb[], $10::jsonb[]) u(task_no, route_id, priority, state, item, input)",
         {UUIDOID, INT4OID, TIMESTAMPTZOID, CHAROID, INT4ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, CHARARRAYOID, JSONBARRAYOID, JSONBARRAYOID});
@@ -246,9 +255,10 @@ void insert_rows(Call &call, const CodeMain &main, const std::vector<const Entry
 // Rows that a reopening has emptied: the step was done again.
 void fill_row(Call &call, const CodeMain &main, const Entry &entry)
 {
-    static pg::Statement update("update _orch.task_{} t set state = $3, no = t.no + 1, output_no = t.no + 1, finished_at = $4, item = $5 where t.run_id = $1 and t.task_no = $2"
-                                " returning t.no",
-                                {UUIDOID, INT4OID, CHAROID, TIMESTAMPTZOID, JSONBOID});
+    static pg::Statement update(
+        "update _orch.task_{} t set state = $3, no = t.no + 1, output_no = t.no + 1, finished_at = $4, item = $5 where t.run_id = $1 and t.task_no = $2"
+        " returning t.no",
+        {UUIDOID, INT4OID, CHAROID, TIMESTAMPTZOID, JSONBOID});
     const char state = state_of(entry);
     const pg::Rows rows = update.run_on(
         day_of(main.run),
@@ -329,7 +339,8 @@ Journal record(Call &call, const CodeMain &main, Datum steps)
     std::vector<const Entry *> added;
     std::set<std::string_view> fresh;
     for (Entry &entry : entries) {
-        if (!fresh.insert(entry.id).second) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "step " + core::in_quotes(entry.id) + " stands twice in one call", {}, {}};
+        if (!fresh.insert(entry.id).second)
+            throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "step " + core::in_quotes(entry.id) + " stands twice in one call", {}, {}};
         const auto known = tail.find(entry.id);
         if (known != tail.end() && known->second.empty && entry.kind != EntryKind::started) {
             entry.no = known->second.no;
@@ -370,13 +381,15 @@ void reopen_code_rows(Call &call, const RunId &run, const Version &version)
     static pg::Statement seen("select distinct s.id from _orch.task_{} t cross join lateral jsonb_array_elements_text(t.item -> 'seen') s(id)"
                               " where t.run_id = $1 and t.task_no > 0 and t.item ? 'seen'",
                               {UUIDOID});
-    static pg::Statement select("select t.task_no, t.state, t.item ->> 'id', t.item ? 'step', t.priority, t.item from _orch.task_{} t where t.run_id = $1 and t.task_no > 0"
-                                " and t.state in ('F', 'T', 'C') order by t.task_no desc for update",
-                                {UUIDOID});
+    static pg::Statement select(
+        "select t.task_no, t.state, t.item ->> 'id', t.item ? 'step', t.priority, t.item from _orch.task_{} t where t.run_id = $1 and t.task_no > 0"
+        " and t.state in ('F', 'T', 'C') order by t.task_no desc for update",
+        {UUIDOID});
     static pg::Statement highest("select t.task_no from _orch.task_{} t where t.run_id = $1 order by t.task_no desc limit 1", {UUIDOID});
-    static pg::Statement update("update _orch.task_{} t set state = $3, no = t.no + 1, attempts_before = attempt, output_no = null, finished_at = null, due_at = null, token = null,"
-                                " ready_at = case when $3 = 'y' then $4 else ready_at end where t.run_id = $1 and t.task_no = $2 returning t.no",
-                                {UUIDOID, INT4OID, CHAROID, TIMESTAMPTZOID});
+    static pg::Statement update(
+        "update _orch.task_{} t set state = $3, no = t.no + 1, attempts_before = attempt, output_no = null, finished_at = null, due_at = null, token = null,"
+        " ready_at = case when $3 = 'y' then $4 else ready_at end where t.run_id = $1 and t.task_no = $2 returning t.no",
+        {UUIDOID, INT4OID, CHAROID, TIMESTAMPTZOID});
     const auto id = Parameters<1>().add(pg::uuid_datum(run));
     std::set<std::string> known;
     pg::Rows rows = seen.run_on(day_of(run), id);
@@ -394,7 +407,8 @@ void reopen_code_rows(Call &call, const RunId &run, const Version &version)
         const char to = !in_place && is_remote(planned.executor) ? ready : pending;
         const pg::Rows changed =
             update.run_on(day_of(run), Parameters<4>().add(pg::uuid_datum(run)).add(Int32GetDatum(no)).add(CharGetDatum(to)).add(time_datum(call.now())));
-        call.events().add({run, no, changed.int4(0, 1), EventKind::task_reopened, 0, call.role_actor(), {}, pg::jsonb_datum(R"({"state":")" + in_words(to) + "\"}")});
+        call.events().add(
+            {run, no, changed.int4(0, 1), EventKind::task_reopened, 0, call.role_actor(), {}, pg::jsonb_datum(R"({"state":")" + in_words(to) + "\"}")});
         if (to == ready) queue_ready(version, {run, no}, call.now(), rows.int2(i, 5));
         else if (!in_place) in_engine.push_back(no);
     }

@@ -25,7 +25,7 @@ Settlement refused(const std::string &text, const std::optional<core::Lease> &le
 
 CodeMain main_of(const std::string &text, bool lock, bool may_be_suspended)
 {
-#define ORCH_SELECT_MAIN(how)                                                                                                                       \
+#define ORCH_SELECT_MAIN(how)                                                                                                                            \
     "select t.state, t.attempt, coalesce(t.token, 0), t.version_id, t.no, t.priority, t.flags, t.token is null from _orch.task_{} t where t.run_id = $1" \
     " and t.task_no = 0" how
     static pg::Statement locked(ORCH_SELECT_MAIN(" for update"), {UUIDOID});
@@ -51,8 +51,8 @@ CodeMain main_of(const std::string &text, bool lock, bool may_be_suspended)
         suspended.suspended = true;
         return suspended;
     }
-    const SettleStatus status = !same                ? SettleStatus::lost
-                                : state == cancelled ? SettleStatus::cancelled
+    const SettleStatus status = !same                   ? SettleStatus::lost
+                                : state == cancelled    ? SettleStatus::cancelled
                                 : core::is_final(state) ? SettleStatus::conflict
                                                         : SettleStatus::lost;
     raise_refusal(refused(text, lease, status));
@@ -108,15 +108,18 @@ std::vector<int32> numbers_of(const RunId &run, const std::vector<std::string> &
         old.erase(std::unique(old.begin(), old.end()), old.end());
         pg::Column column(TEXTOID);
         for (const std::string &id : old) column.add(pg::text_datum(id));
-        const pg::Rows rows = select.run_on(
-            day_of(run), Parameters<3>().add(pg::uuid_datum(run)).add(column.array()).add(Int64GetDatum(static_cast<int64>(old.size()))));
+        const pg::Rows rows =
+            select.run_on(day_of(run), Parameters<3>().add(pg::uuid_datum(run)).add(column.array()).add(Int64GetDatum(static_cast<int64>(old.size()))));
         for (uint64 i = 0; i < rows.count(); i++) known.emplace(rows.text(i, 2), rows.int4(i, 1));
     }
     std::vector<int32> numbers;
     for (const std::string &id : ids) {
         const auto found = known.find(id);
         if (found == known.end())
-            throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "nothing of the id " + core::in_quotes(id) + " was started in this run", {}, "Record it first, or in the same call."};
+            throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
+                            "nothing of the id " + core::in_quotes(id) + " was started in this run",
+                            {},
+                            "Record it first, or in the same call."};
         numbers.push_back(found->second);
     }
     return numbers;
@@ -140,9 +143,10 @@ bool holds_now(const RunId &run, bool all, const std::vector<int32> &numbers)
 void set_waiting(Call &call, const CodeMain &main, Datum item, Datum told)
 {
     static_assert(core::task_goes(running, waiting, EventKind::task_suspended));
-    static pg::Statement update("update _orch.task_{} set state = 'w', no = no + 1, attempt = attempt - 1, attempts_before = attempt - 1, item = $2, due_at = null"
-                                " where run_id = $1 and task_no = 0",
-                                {UUIDOID, JSONBOID});
+    static pg::Statement update(
+        "update _orch.task_{} set state = 'w', no = no + 1, attempt = attempt - 1, attempts_before = attempt - 1, item = $2, due_at = null"
+        " where run_id = $1 and task_no = 0",
+        {UUIDOID, JSONBOID});
     ForceSyncCommit();
     update.run_on(day_of(main.run), Parameters<2>().add(pg::uuid_datum(main.run)).add(item));
     call.events().add({main.run, main_task, main.no + 1, EventKind::task_suspended, main.attempt, call.role_actor(), told});
@@ -211,9 +215,10 @@ namespace {
 
 int wake_some_parked(Call &call, const std::vector<RunId> &runs)
 {
-    static pg::Statement update("update _orch.task_{} t set state = 'y', no = t.no + 1, ready_at = $2, item = null"
-                                " where t.run_id = any($1) and t.task_no = 0 and t.state = 'w' and t.item ? 'parked' returning t.run_id, t.no, t.priority, t.version_id",
-                                {UUIDARRAYOID, TIMESTAMPTZOID});
+    static pg::Statement update(
+        "update _orch.task_{} t set state = 'y', no = t.no + 1, ready_at = $2, item = null"
+        " where t.run_id = any($1) and t.task_no = 0 and t.state = 'w' and t.item ? 'parked' returning t.run_id, t.no, t.priority, t.version_id",
+        {UUIDARRAYOID, TIMESTAMPTZOID});
     static pg::Statement remove("delete from _orch.parked_run where run_id = any($1)", {UUIDARRAYOID});
     int woken = 0;
     by_day(
@@ -254,9 +259,10 @@ int wake_parked(Call &call, int32 workflow_id)
 RunId continue_as_new(Call &call, const std::string &lease, Datum input)
 {
     static pg::Statement select("select r.priority, r.tags, r.timeout_us, r.traceparent from _orch.run_{} r where r.run_id = $1", {UUIDOID});
-    static pg::Statement before("select (e.payload ->> 'continued_as')::uuid from _orch.task_{} t join _orch.event_{} e on e.run_id = t.run_id and e.task_no = 0 and e.no = t.output_no"
-                                " where t.run_id = $1 and t.task_no = 0 and t.state = 'S' and t.attempt = $2 and t.token = $3",
-                                {UUIDOID, INT2OID, INT8OID});
+    static pg::Statement before(
+        "select (e.payload ->> 'continued_as')::uuid from _orch.task_{} t join _orch.event_{} e on e.run_id = t.run_id and e.task_no = 0 and e.no = t.output_no"
+        " where t.run_id = $1 and t.task_no = 0 and t.state = 'S' and t.attempt = $2 and t.token = $3",
+        {UUIDOID, INT2OID, INT8OID});
     const auto key = core::decode_lease(lease);
     if (key && key->task_no == main_task && leaf_exists(day_of(key->run_id))) {
         // The repeated call after a lost answer.
@@ -344,7 +350,8 @@ bool look_at_code(Call &call, const RunId &run)
     std::vector<int32> numbers;
     const auto elements = pg::elements(all ? *all : *any);
     for (Datum n : elements.value_or(std::vector<Datum>{})) numbers.push_back(std::stoi(pg::json_text_of(n)));
-    if (holds_now(run, all.has_value(), numbers)) set_ready(call, update.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(time_datum(call.now()))));
+    if (holds_now(run, all.has_value(), numbers))
+        set_ready(call, update.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(time_datum(call.now()))));
     return false;
 }
 

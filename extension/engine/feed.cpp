@@ -16,19 +16,19 @@ constexpr int64 patience_ms = 10'000;
 constexpr int columns = 8;
 
 // As the view orch.events has them. No empty braces in here: they stand for the day.
-#define ORCH_FEED_COLUMNS                                                                     \
-    "select e.pos, e.run_id, case when p.task_id is not null or e.task_no < 0 then p.task_id else"                                                    \
-    "  (select t.item ->> 'id' from _orch.task_{} t where t.run_id = e.run_id and t.task_no = e.task_no) end, e.no, _orch.event_kind(e.kind), e.at, e.actor,"       \
-    " jsonb_strip_nulls(jsonb_build_object('attempt', e.attempt)) || case"                    \
-    "  when e.payload is null then jsonb_build_object()"                                      \
-    "  when e.kind = 1 then jsonb_build_object('input', e.payload)"                           \
-    "  when e.kind in (7, 23) then jsonb_build_object('output', e.payload)"                   \
-    "  when e.kind in (8, 9, 10, 24, 25, 27, 28) then jsonb_build_object('error', e.payload)" \
-    "  when e.kind = 63 then jsonb_build_object(case when e.facts ->> 'state' = 'failed' then 'error' else 'output' end, e.payload)"                    \
-    "  when jsonb_typeof(e.payload) = 'object' then e.payload"                                \
-    "  else jsonb_build_object('detail', e.payload) end"                                      \
-    " || coalesce(e.facts, jsonb_build_object())"                                             \
-    " from _orch.event_{} e join _orch.run_{} r on r.run_id = e.run_id"                       \
+#define ORCH_FEED_COLUMNS                                                                                                                                     \
+    "select e.pos, e.run_id, case when p.task_id is not null or e.task_no < 0 then p.task_id else"                                                            \
+    "  (select t.item ->> 'id' from _orch.task_{} t where t.run_id = e.run_id and t.task_no = e.task_no) end, e.no, _orch.event_kind(e.kind), e.at, e.actor," \
+    " jsonb_strip_nulls(jsonb_build_object('attempt', e.attempt)) || case"                                                                                    \
+    "  when e.payload is null then jsonb_build_object()"                                                                                                      \
+    "  when e.kind = 1 then jsonb_build_object('input', e.payload)"                                                                                           \
+    "  when e.kind in (7, 23) then jsonb_build_object('output', e.payload)"                                                                                   \
+    "  when e.kind in (8, 9, 10, 24, 25, 27, 28) then jsonb_build_object('error', e.payload)"                                                                 \
+    "  when e.kind = 63 then jsonb_build_object(case when e.facts ->> 'state' = 'failed' then 'error' else 'output' end, e.payload)"                          \
+    "  when jsonb_typeof(e.payload) = 'object' then e.payload"                                                                                                \
+    "  else jsonb_build_object('detail', e.payload) end"                                                                                                      \
+    " || coalesce(e.facts, jsonb_build_object())"                                                                                                             \
+    " from _orch.event_{} e join _orch.run_{} r on r.run_id = e.run_id"                                                                                       \
     " left join _orch.version_task p on p.version_id = r.version_id and p.task_no = e.task_no"
 
 // The largest position beyond `after`, or `after`.

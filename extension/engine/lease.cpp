@@ -135,8 +135,9 @@ std::map<RunId, Datum> traceparents(const std::vector<Taken> &taken)
 // What code is given, each time that it runs: the input of its run.
 std::map<RunId, Datum> inputs_of_code(const std::vector<Taken> &taken)
 {
-    static pg::Statement select("select e.run_id, e.payload from unnest($1::uuid[]) u(run_id) join _orch.event_{} e on e.run_id = u.run_id and e.task_no = -1 and e.no = 1",
-                                {UUIDARRAYOID});
+    static pg::Statement select(
+        "select e.run_id, e.payload from unnest($1::uuid[]) u(run_id) join _orch.event_{} e on e.run_id = u.run_id and e.task_no = -1 and e.no = 1",
+        {UUIDARRAYOID});
     std::vector<RunId> runs;
     for (const Taken &t : taken)
         if (t.task_no == 0 && version_of(t.version_id).is_code()) runs.push_back(t.run);

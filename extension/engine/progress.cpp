@@ -118,7 +118,7 @@ struct Consequences {
     std::vector<shared::JoinChange> changes;
     std::vector<int32> looks;  // children that an advance must decide
     bool look_at_run = false;
-    bool wake_main = false;    // of code: something that it may wait for is over
+    bool wake_main = false;  // of code: something that it may wait for is over
     bool may_end = false;
     int32 settled = 0;  // main tasks
     bool block = false;

@@ -216,7 +216,8 @@ core::Plan compiled(Datum spec)
 
 namespace {
 
-constexpr std::string_view code_options[] = {"queue", "timeout_seconds", "max_active_runs", "when_full", "priority", "tags", "name", "description", "owner", "labels", "metadata"};
+constexpr std::string_view code_options[] = {"queue", "timeout_seconds", "max_active_runs", "when_full", "priority", "tags",
+                                             "name",  "description",     "owner",           "labels",    "metadata"};
 
 // main ends for good by what its code throws; what its worker or its connection do to it is no fault of the code.
 constexpr int code_retries = 1000;
@@ -230,7 +231,8 @@ core::Json code_spec(std::string_view workflow, std::string_view label, Datum op
     if (!given.is_object()) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "options must be a JSON object", {}, {}};
     for (const auto &[key, value] : given.get_ref<const core::Json::object_t &>()) {
         if (std::find(std::begin(code_options), std::end(code_options), key) == std::end(code_options))
-            throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "a workflow in code has no option " + core::in_quotes(key),
+            throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
+                            "a workflow in code has no option " + core::in_quotes(key),
                             "Options are queue, timeout_seconds, max_active_runs, when_full, priority, tags, name, description, owner, labels and metadata.",
                             {}};
         spec[key] = value;
@@ -250,7 +252,8 @@ core::Json code_spec(std::string_view workflow, std::string_view label, Datum op
 
 std::optional<int32> number_of_equal(int32 workflow_id, Datum spec)
 {
-    static pg::Statement select("select v.version from _orch.version v where v.workflow_id = $1 and v.spec = $2 order by v.version desc limit 1", {INT4OID, JSONBOID});
+    static pg::Statement select("select v.version from _orch.version v where v.workflow_id = $1 and v.spec = $2 order by v.version desc limit 1",
+                                {INT4OID, JSONBOID});
     const pg::Rows rows = select.run(Parameters<2>().add(Int32GetDatum(workflow_id)).add(spec));
     return rows.empty() ? std::nullopt : std::optional(rows.int4(0, 1));
 }
@@ -265,7 +268,8 @@ void require_may_register_code(Call &call, const WorkflowRow &row, const std::st
         admin = OidIsValid(role) && is_member_of_role(caller, role);
     });
     if (!admin)
-        throw pg::error{ERRCODE_INSUFFICIENT_PRIVILEGE, "workflow " + core::in_quotes(workflow) + " has a definition, which no worker may replace by code",
+        throw pg::error{ERRCODE_INSUFFICIENT_PRIVILEGE,
+                        "workflow " + core::in_quotes(workflow) + " has a definition, which no worker may replace by code",
                         {},
                         "Give the code another name, or register it as a member of orch_admin."};
 }
@@ -273,7 +277,9 @@ void require_may_register_code(Call &call, const WorkflowRow &row, const std::st
 void require_label(std::string_view label)
 {
     if (!core::is_identifier(label) || label.size() > 64 || label.find('@') != std::string_view::npos)
-        throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "the version " + core::in_quotes(label) + " is no label", {},
+        throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
+                        "the version " + core::in_quotes(label) + " is no label",
+                        {},
                         "A label has 1 to 64 letters, digits and _ - . / + :, first a letter, digit or _."};
 }
 

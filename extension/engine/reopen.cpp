@@ -1,8 +1,8 @@
 #include "engine/reopen.hpp"
 
 #include "core/state_changes.hpp"
-#include "engine/heartbeat.hpp"
 #include "engine/code_run.hpp"
+#include "engine/heartbeat.hpp"
 #include "engine/progress.hpp"
 #include "engine/run_row.hpp"
 

@@ -152,7 +152,9 @@ void compare_leaf(Call &call, int day, const RunId &from, std::optional<Timestam
     Stream runs("select x.run_id, x.version_id, x.state, x.no, x.tenant, x.created_at from _orch.run_" + name + " x" + bound);
     Stream tasks("select x.run_id, x.task_no, x.state, x.no, coalesce(x.output_no, 0), x.attempt, x.attempts_before from _orch.task_" + name + " x" + bound +
                  ", x.task_no");
-    Stream events("select x.run_id, x.task_no, x.no, x.kind, x.pos, x.at, case when x.kind in (62, 63, 67) then x.facts ->> 'state' else '' end from _orch.event_" + name + " x" + bound + ", x.task_no, x.no");
+    Stream events(
+        "select x.run_id, x.task_no, x.no, x.kind, x.pos, x.at, case when x.kind in (62, 63, 67) then x.facts ->> 'state' else '' end from _orch.event_" +
+        name + " x" + bound + ", x.task_no, x.no");
     // Tasks and events of runs without a row of their own: no key forbids them.
     const auto skip_strays = [&](const RunId *up_to) {
         std::set<RunId> told;
@@ -207,8 +209,10 @@ Datum output_of_leaves(const Version &version, const core::ReplayedRun &replayed
 
 std::vector<RebuiltRow> rebuild(const RunLook &run)
 {
-    static pg::Statement select("select e.task_no, e.no, e.kind, e.payload, case when e.kind in (62, 63, 67) then e.facts ->> 'state' else '' end,"
-                                " case e.kind when 62 then e.payload ->> 'id' when 63 then e.facts ->> 'id' end from _orch.event_{} e where e.run_id = $1 order by e.pos", {UUIDOID});
+    static pg::Statement select(
+        "select e.task_no, e.no, e.kind, e.payload, case when e.kind in (62, 63, 67) then e.facts ->> 'state' else '' end,"
+        " case e.kind when 62 then e.payload ->> 'id' when 63 then e.facts ->> 'id' end from _orch.event_{} e where e.run_id = $1 order by e.pos",
+        {UUIDOID});
     const pg::Rows rows = select.run_on(day_of(run.id), Parameters<1>().add(pg::uuid_datum(run.id)));
     std::vector<core::RecordedEvent> events;
     std::map<std::pair<int32, int32>, Datum> payloads;

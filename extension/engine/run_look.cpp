@@ -49,8 +49,8 @@ std::vector<TaskLook> look_at_tasks(const RunLook &run, bool all)
     const pg::Rows rows = select.run_on(day_of(run.id), Parameters<2>().add(pg::uuid_datum(run.id)).add(Int32GetDatum(end)));
     std::vector<TaskLook> tasks(rows.empty() ? run.version->task_count() : std::max(run.version->task_count(), rows.int4(rows.count() - 1, 1) + 1));
     for (uint64 i = 0; i < rows.count(); i++)
-        tasks.at(rows.int4(i, 1)) = {rows.letter(i, 2),   rows.int4(i, 3),     rows.int2(i, 4),     rows.int2(i, 5),     rows.int2(i, 6),
-                                     time_in(rows, i, 7), time_in(rows, i, 8), time_in(rows, i, 9), time_in(rows, i, 10), rows.int4(i, 11),     rows.maybe(i, 12)};
+        tasks.at(rows.int4(i, 1)) = {rows.letter(i, 2),   rows.int4(i, 3),     rows.int2(i, 4),      rows.int2(i, 5),  rows.int2(i, 6),  time_in(rows, i, 7),
+                                     time_in(rows, i, 8), time_in(rows, i, 9), time_in(rows, i, 10), rows.int4(i, 11), rows.maybe(i, 12)};
     return tasks;
 }
 

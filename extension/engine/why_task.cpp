@@ -93,7 +93,8 @@ std::string how_to_serve(const core::PlannedTask &task)
     switch (task.executor) {
     case core::Executor::handler:
         return "Start a worker that serves it: in SQL, select orch.worker_start('NAME', '{" + task.queue + "}', '{" + task.handler + "}').";
-    case core::Executor::code: return "Start a worker with the code of " + core::in_quotes(task.handler.substr(6)) + " on queue " + core::in_quotes(task.queue) + ".";
+    case core::Executor::code:
+        return "Start a worker with the code of " + core::in_quotes(task.handler.substr(6)) + " on queue " + core::in_quotes(task.queue) + ".";
     case core::Executor::command:
     case core::Executor::http: return "Start a worker that serves it: " + command + ".";
     default: return "Start a worker with queue " + core::in_quotes(task.queue) + " and handler " + core::in_quotes(task.handler) + ".";
@@ -235,8 +236,10 @@ Answer why_scheduled(const WhyFacts &facts, int32 task)
 Answer why_code_waits(const WhyFacts &facts, Datum item)
 {
     if (auto error = pg::member(item, "parked"))
-        return {"parked", "Its code does not go the way that its history tells: " + core::in_quotes(pg::text_member(*error, "message").value_or("no message"), 1000) + ".",
-                "Mend the code and start its worker again, which registers it; or type select orch.unpark(" + sql_quoted(core::uuid_to_text(facts.run.id)) + ")."};
+        return {
+            "parked",
+            "Its code does not go the way that its history tells: " + core::in_quotes(pg::text_member(*error, "message").value_or("no message"), 1000) + ".",
+            "Mend the code and start its worker again, which registers it; or type select orch.unpark(" + sql_quoted(core::uuid_to_text(facts.run.id)) + ")."};
     const std::optional<Datum> all = pg::member(item, "all"), any = pg::member(item, "any");
     std::vector<int32> open, over;
     if (all || any)

@@ -27,8 +27,10 @@ void check_handlers(const std::vector<std::string> &handlers)
 {
     for (const std::string &h : handlers)
         if (h.starts_with(':') && h != ":command" && h != ":http" && h != ":callable" && !h.starts_with(":code/"))
-            throw pg::error{
-                ERRCODE_INVALID_PARAMETER_VALUE, "no worker can serve " + core::in_quotes(h), {}, "Handlers are names, :command, :http, :callable and :code/WORKFLOW@LABEL."};
+            throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
+                            "no worker can serve " + core::in_quotes(h),
+                            {},
+                            "Handlers are names, :command, :http, :callable and :code/WORKFLOW@LABEL."};
 }
 
 Datum text_array(const std::vector<std::string> &texts)

@@ -45,7 +45,8 @@ Datum history(FunctionCallInfo fcinfo)
     const std::string lease = arguments.text(0, "lease");
     const int after = arguments.int4(1, "after"), max = arguments.int4(2, "max");
     if (max < 1 || max > most_rows_of_history)
-        throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "max " + std::to_string(max) + " is not between 1 and " + std::to_string(most_rows_of_history), {}, {}};
+        throw pg::error{
+            ERRCODE_INVALID_PARAMETER_VALUE, "max " + std::to_string(max) + " is not between 1 and " + std::to_string(most_rows_of_history), {}, {}};
     Call call;
     const CodeMain main = engine::look_at_main(call, lease);
     const auto parameters = Parameters<3>().add(pg::uuid_datum(main.run)).add(Int32GetDatum(std::max(after, 0))).add(Int64GetDatum(max));
@@ -53,8 +54,9 @@ Datum history(FunctionCallInfo fcinfo)
     for (uint64 i = 0; i < rows.count(); i++) {
         const char state = rows.letter(i, 3);
         const Datum item = rows.get(i, 2);
-        result.add<7>({Int32GetDatum(rows.int4(i, 1)), pg::text_datum(pg::text_member(item, "id").value_or("")), item, pg::text_datum(core::task_state_name(state)),
-                       output_if(rows, i, 4, state, true), output_if(rows, i, 4, state, false), rows.maybe(i, 5)});
+        result.add<7>({Int32GetDatum(rows.int4(i, 1)), pg::text_datum(pg::text_member(item, "id").value_or("")), item,
+                       pg::text_datum(core::task_state_name(state)), output_if(rows, i, 4, state, true), output_if(rows, i, 4, state, false),
+                       rows.maybe(i, 5)});
     }
     call.finish();
     return 0;
@@ -87,11 +89,12 @@ Datum suspend(FunctionCallInfo fcinfo)
 
 Datum outcomes(FunctionCallInfo fcinfo)
 {
-    static pg::Statement select("select t.item ->> 'id', t.state, e.payload, t.finished_at from ("
-                                " select i.* from _orch.task_{} i where i.run_id = $1 and i.task_no > 0 and i.item ->> 'id' = any($2) order by i.task_no desc limit $3) t"
-                                " left join _orch.event_{} e on e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no"
-                                " where t.state in ('S', 'F', 'T', 'K', 'U', 'C') order by t.finished_at, t.task_no",
-                                {UUIDOID, TEXTARRAYOID, INT8OID});
+    static pg::Statement select(
+        "select t.item ->> 'id', t.state, e.payload, t.finished_at from ("
+        " select i.* from _orch.task_{} i where i.run_id = $1 and i.task_no > 0 and i.item ->> 'id' = any($2) order by i.task_no desc limit $3) t"
+        " left join _orch.event_{} e on e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no"
+        " where t.state in ('S', 'F', 'T', 'K', 'U', 'C') order by t.finished_at, t.task_no",
+        {UUIDOID, TEXTARRAYOID, INT8OID});
     const Arguments arguments(fcinfo);
     engine::require_primary("orch.outcomes()");
     pg::ResultSet result(fcinfo);

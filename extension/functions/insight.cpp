@@ -48,7 +48,8 @@ Datum results(FunctionCallInfo fcinfo)
     std::vector<std::optional<Datum>> outputs = engine::task_outputs(run);
     outputs.resize(std::max(outputs.size(), tasks.size()));
     for (int32 t = 0; t < static_cast<int32>(tasks.size()); t++)
-        rows.add<3>({pg::text_datum(engine::task_of(*run.version, id, t, tasks[t].item).id), pg::text_datum(core::task_state_name(tasks[t].state)), outputs[t]});
+        rows.add<3>(
+            {pg::text_datum(engine::task_of(*run.version, id, t, tasks[t].item).id), pg::text_datum(core::task_state_name(tasks[t].state)), outputs[t]});
     call.finish();
     return 0;
 }
