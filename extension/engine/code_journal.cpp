@@ -22,20 +22,8 @@ using core::Json;
 constexpr int tail_beyond = 32;
 constexpr size_t longest_step_id = 200;
 
-enum class EntryKind : uint8_t { done, failed, tags, started };
-
-struct Entry {
-    EntryKind kind = EntryKind::done;
-    std::string id;
-    Datum sent = 0;               // as the code sent it
-    Datum item = 0;               // its definition: what the row keeps
-    std::optional<Datum> result;  // of a step in place
-    std::optional<Datum> seen;
-    std::optional<Datum> input;  // of what is started
-    core::PlannedTask planned;
-    int32 no = 0;        // the row's number
-    bool again = false;  // an empty row, left by a reopening, is filled
-};
+using Entry = JournalEntry;
+using What = JournalEntry::What;
 
 [[noreturn]] void refuse(size_t place, const std::string &what, const std::string &hint = {})
 {
@@ -120,7 +108,7 @@ void read_started(Entry &entry, size_t place, const Version &version)
 Datum in_place_item(const Entry &entry)
 {
     std::string text = R"({"id":)" + core::to_text(std::string_view(entry.id)) + R"(,"step":true)";
-    if (entry.kind == EntryKind::tags) text += R"(,"tags":)" + pg::json_text_of(*entry.result);
+    if (entry.what == What::tags) text += R"(,"tags":)" + pg::json_text_of(*entry.result);
     if (entry.seen) text += R"(,"seen":)" + pg::json_text_of(*entry.seen);
     return pg::jsonb_datum(text + "}");
 }
@@ -148,14 +136,14 @@ Entry read_entry(Datum sent, size_t place, const Version &version)
         }
     } else if (auto error = pg::member(sent, "error")) {
         if (!pg::is_object(*error)) refuse(place, "has an error that is no object");
-        entry.kind = EntryKind::failed;
+        entry.what = What::failed;
         entry.result = error;
     } else if (auto tags = pg::member(sent, "tags")) {
         if (!pg::is_object(*tags)) refuse(place, "has tags that are no object");
-        entry.kind = EntryKind::tags;
+        entry.what = What::tags;
         entry.result = tags;
     } else {
-        entry.kind = EntryKind::started;
+        entry.what = What::started;
         read_started(entry, place, version);
         return entry;
     }
@@ -192,8 +180,8 @@ void require_same(const RunId &run, const Entry &entry, int32 no)
     const pg::Rows rows = select.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(Int32GetDatum(no)));
     const auto equal = [](std::optional<Datum> a, std::optional<Datum> b) { return a && b ? pg::jsonb_equal(*a, *b) : !a && !b; };
     bool same = !rows.empty() && pg::jsonb_equal(rows.get(0, 1), entry.item);
-    if (same && entry.kind == EntryKind::started) same = equal(rows.maybe(0, 2), entry.input);
-    if (same && entry.kind != EntryKind::started) same = equal(rows.maybe(0, 3), entry.result);
+    if (same && entry.what == What::started) same = equal(rows.maybe(0, 2), entry.input);
+    if (same && entry.what != What::started) same = equal(rows.maybe(0, 3), entry.result);
     if (same) return;
     throw pg::error{pg::already_settled, "step " + core::in_quotes(entry.id) + " is in the journal with another content", "The first record of it stands.", {}};
 }
@@ -202,22 +190,22 @@ std::string in_words(char state) { return std::string(core::task_state_name(stat
 
 char state_of(const Entry &entry)
 {
-    if (entry.kind == EntryKind::failed) return failed;
-    if (entry.kind != EntryKind::started) return succeeded;
+    if (entry.what == What::failed) return failed;
+    if (entry.what != What::started) return succeeded;
     return is_remote(entry.planned.executor) ? ready : pending;
 }
 
 Datum row_facts(const Entry &entry, char state)
 {
     std::string text = R"({"state":")" + in_words(state) + '"';
-    if (entry.kind != EntryKind::started) {
+    if (entry.what != What::started) {
         text += R"(,"id":)" + core::to_text(std::string_view(entry.id));
         if (entry.seen) text += R"(,"seen":)" + pg::json_text_of(*entry.seen);
     }
     return pg::jsonb_datum(text + "}");
 }
 
-void insert_rows(Call &call, const CodeMain &main, const std::vector<const Entry *> &entries, bool ending)
+void insert_rows(Call &call, const CodeMain &main, const std::vector<Entry> &entries)
 {
     static pg::Statement insert(
         "insert into _orch.task_{} (run_id, task_no, version_id, route_id, priority, state, ready_at, finished_at, no, output_no, flags, item, input)"
@@ -227,18 +215,20 @@ void insert_rows(Call &call, const CodeMain &main, const std::vector<const Entry
         " from unnest($5::int4[], $6::int4[], $7::int2[], $8::\"char\"[], $9::jsonb[], $10::jsonb[]) u(task_no, route_id, priority, state, item, input)",
         {UUIDOID, INT4OID, TIMESTAMPTZOID, CHAROID, INT4ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, CHARARRAYOID, JSONBARRAYOID, JSONBARRAYOID});
     pg::Column no(INT4OID), route(INT4OID), priority(INT2OID), letter(CHAROID), item(JSONBOID), input(JSONBOID);
-    for (const Entry *e : entries) {
-        const char state = ending && e->kind == EntryKind::started ? pending : state_of(*e);
-        no.add(Int32GetDatum(e->no));
-        const bool remote = e->kind == EntryKind::started && is_remote(e->planned.executor);
-        route.add(Int32GetDatum(remote ? route_id(main.version->tenant, e->planned.queue, e->planned.handler) : 0));
-        priority.add(Int16GetDatum(static_cast<int16>(main.priority + e->planned.priority)));
+    for (const Entry &e : entries) {
+        if (e.fills) continue;
+        const char state = main.ending && e.what == What::started ? pending : state_of(e);
+        no.add(Int32GetDatum(e.no));
+        const bool remote = e.what == What::started && is_remote(e.planned.executor);
+        route.add(Int32GetDatum(remote ? route_id(main.version->tenant, e.planned.queue, e.planned.handler) : 0));
+        priority.add(Int16GetDatum(static_cast<int16>(main.priority + e.planned.priority)));
         letter.add(CharGetDatum(state));
-        item.add(e->item);
-        input.add(e->input);
-        if (e->kind == EntryKind::started) call.events().add({main.run, e->no, 1, EventKind::task_added, 0, call.role_actor(), e->sent, row_facts(*e, state)});
-        else call.events().add({main.run, e->no, 1, EventKind::step_recorded, 0, call.role_actor(), e->result, row_facts(*e, state)});
+        item.add(e.item);
+        input.add(e.input);
+        if (e.what == What::started) call.events().add({main.run, e.no, 1, EventKind::task_added, 0, call.role_actor(), e.sent, row_facts(e, state)});
+        else call.events().add({main.run, e.no, 1, EventKind::step_recorded, 0, call.role_actor(), e.result, row_facts(e, state)});
     }
+    if (no.empty()) return;
     insert.run_on(day_of(main.run), Parameters<10>()
                                         .add(pg::uuid_datum(main.run))
                                         .add(Int32GetDatum(main.version->version_id))
@@ -325,7 +315,7 @@ bool wants_run_row(Datum steps)
     return std::any_of(elements->begin(), elements->end(), [](Datum e) { return pg::is_object(e) && (pg::member(e, "tags") || pg::member(e, "signal")); });
 }
 
-Journal record(Call &call, const CodeMain &main, Datum steps)
+Journal read_entries(const CodeMain &main, Datum steps)
 {
     const auto elements = pg::elements(steps);
     if (!elements) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "steps must be a JSON array", {}, "Write [{\"id\": \"name#1\", \"output\": ...}]."};
@@ -333,45 +323,43 @@ Journal record(Call &call, const CodeMain &main, Datum steps)
     entries.reserve(elements->size());
     for (size_t i = 0; i < elements->size(); i++) entries.push_back(read_entry((*elements)[i], i, *main.version));
 
+    int32 last = main_task;
+    const std::map<std::string, OldEntry> tail = read_tail(main.run, entries.size(), last);
     Journal journal;
-    const std::map<std::string, OldEntry> tail = read_tail(main.run, entries.size(), journal.last);
-    for (const auto &[id, known] : tail) journal.tail.emplace(id, known.no);
-    std::vector<const Entry *> added;
-    std::set<std::string_view> fresh;
+    for (const auto &[id, old] : tail) journal.newest.emplace(id, old.no);
+    std::set<std::string> here;
     for (Entry &entry : entries) {
-        if (!fresh.insert(entry.id).second)
+        if (!here.insert(entry.id).second)
             throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "step " + core::in_quotes(entry.id) + " stands twice in one call", {}, {}};
-        const auto known = tail.find(entry.id);
-        if (known != tail.end() && known->second.empty && entry.kind != EntryKind::started) {
-            entry.no = known->second.no;
-            fill_row(call, main, entry);
+        const auto old = tail.find(entry.id);
+        entry.fills = old != tail.end() && old->second.empty && entry.what != What::started;
+        if (old != tail.end() && !entry.fills) {
+            require_same(main.run, entry, old->second.no);
             continue;
         }
-        if (known != tail.end()) {
-            require_same(main.run, entry, known->second.no);
-            continue;
-        }
-        entry.no = ++journal.last;
-        journal.tail.emplace(entry.id, entry.no);
-        added.push_back(&entry);
-        if (entry.kind == EntryKind::tags) merge_tags(main.run, *entry.result);
+        entry.no = entry.fills ? old->second.no : ++last;
+        journal.newest.emplace(entry.id, entry.no);
+        journal.added.push_back(std::move(entry));
     }
-    if (added.empty()) return journal;
+    return journal;
+}
 
+void write_entries(Call &call, const CodeMain &main, const Journal &journal)
+{
+    if (journal.added.empty()) return;
     ForceSyncCommit();
-    const bool starts = std::any_of(added.begin(), added.end(), [](const Entry *e) { return e->kind == EntryKind::started; });
-    const bool ending = starts && is_ending(main.run);
-    insert_rows(call, main, added, ending);
+    insert_rows(call, main, journal.added);
     std::vector<int32> in_engine, too_late;
-    for (const Entry *e : added) {
-        if (e->kind != EntryKind::started) continue;
-        if (ending) too_late.push_back(e->no);
-        else if (is_remote(e->planned.executor)) queue_ready(*main.version, {main.run, e->no}, call.now(), main.priority + e->planned.priority);
-        else in_engine.push_back(e->no);
+    for (const Entry &e : journal.added) {
+        if (e.fills) fill_row(call, main, e);
+        if (e.what == What::tags) merge_tags(main.run, *e.result);
+        if (e.what != What::started) continue;
+        if (main.ending) too_late.push_back(e.no);
+        else if (is_remote(e.planned.executor)) queue_ready(*main.version, {main.run, e.no}, call.now(), main.priority + e.planned.priority);
+        else in_engine.push_back(e.no);
     }
     if (!in_engine.empty()) start_in_engine(call, main.run, *main.version, in_engine);
     if (!too_late.empty()) cancel_at_once(call, main.run, too_late);
-    return journal;
 }
 
 // A failed run is tried again: its code goes through the journal once more, up to where it failed. What failed there, and what was cancelled when the run ended, is begun again;

@@ -14,58 +14,64 @@ namespace {
 
 using namespace core::task_state;
 
-Settlement refused(const std::string &text, const std::optional<core::Lease> &lease, SettleStatus status)
-{
-    Settlement s;
-    s.lease_text = text;
-    s.lease = lease;
-    s.status = status;
-    return s;
-}
+enum class Taking : uint8_t { nothing, main, main_keeping_run, main_changing_run };
 
-CodeMain main_of(const std::string &text, bool lock, bool may_be_suspended)
+// The row of a lease with its run's. A cancel waits for who keeps the run: it would tell a lease that is about to be no more. Nothing, and why, where the lease does not hold it.
+std::optional<CodeMain> find_main(const std::optional<core::Lease> &lease, Taking taking, bool may_be_suspended, SettleStatus &why)
 {
-#define ORCH_SELECT_MAIN(how)                                                                                                                            \
-    "select t.state, t.attempt, coalesce(t.token, 0), t.version_id, t.no, t.priority, t.flags, t.token is null from _orch.task_{} t where t.run_id = $1" \
-    " and t.task_no = 0" how
-    static pg::Statement locked(ORCH_SELECT_MAIN(" for update"), {UUIDOID});
-    static pg::Statement plain(ORCH_SELECT_MAIN(""), {UUIDOID});
+#define ORCH_SELECT_MAIN(how)                                                                                                                   \
+    "select t.state, t.attempt, coalesce(t.token, 0), t.version_id, t.no, t.priority, t.flags, t.token is null, coalesce(t.worker_id, 0),"       \
+    " r.state <> 'r' or r.outcome is not null from _orch.run_{} r join _orch.task_{} t on t.run_id = r.run_id and t.task_no = 0 where r.run_id = $1" how
+    static pg::Statement looking(ORCH_SELECT_MAIN(""), {UUIDOID});
+    static pg::Statement locking(ORCH_SELECT_MAIN(" for update of t"), {UUIDOID});
+    static pg::Statement keeping(ORCH_SELECT_MAIN(" for share of r for update of t"), {UUIDOID});
+    static pg::Statement changing(ORCH_SELECT_MAIN(" for update of r for update of t"), {UUIDOID});
 #undef ORCH_SELECT_MAIN
+    why = SettleStatus::lost;
     require_open();
-    const auto lease = core::decode_lease(text);
-    if (!lease || !leaf_exists(day_of(lease->run_id))) raise_refusal(refused(text, std::nullopt, SettleStatus::lost));
+    if (!lease || !leaf_exists(day_of(lease->run_id))) return std::nullopt;
     const RunId run = lease->run_id;
-    const auto id = Parameters<1>().add(pg::uuid_datum(run));
-    const pg::Rows rows = lock ? locked.run_on(day_of(run), id) : plain.run_on(day_of(run), id);
-    if (rows.empty()) raise_refusal(refused(text, std::nullopt, SettleStatus::lost));
+    pg::Statement &select = taking == Taking::nothing ? looking : taking == Taking::main ? locking : taking == Taking::main_keeping_run ? keeping : changing;
+    const pg::Rows rows = select.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
+    if (rows.empty()) return std::nullopt;
     const Version &version = version_of(rows.int4(0, 4));
-    if (lease->task_no != main_task || !version.is_code())
-        throw pg::error{pg::wrong_state, "the lease is not that of a workflow in code", {}, "Settle other tasks with orch.complete or orch.fail."};
+    if (lease->task_no != main_task || !version.is_code()) {
+        why = SettleStatus::invalid;
+        return std::nullopt;
+    }
     const char state = rows.letter(0, 1);
     const int16 attempt = rows.int2(0, 2);
     const bool same = !rows.boolean(0, 8) && rows.int8(0, 3) == static_cast<int64>(lease->token);
-    const CodeMain main{run, &version, static_cast<int64>(lease->token), rows.int4(0, 5), attempt, rows.int2(0, 6), rows.letter(0, 7), false};
+    CodeMain main{run,           &version,          static_cast<int64>(lease->token), rows.int4(0, 5), attempt, rows.int2(0, 6), rows.letter(0, 7),
+                  rows.int4(0, 9), rows.boolean(0, 10), false};
     if (same && state == running && attempt == lease->attempt) return main;
     if (may_be_suspended && same && (state == waiting || state == ready) && attempt == lease->attempt - 1) {
-        CodeMain suspended = main;
-        suspended.suspended = true;
-        return suspended;
+        main.suspended = true;
+        return main;
     }
-    const SettleStatus status = !same                   ? SettleStatus::lost
-                                : state == cancelled    ? SettleStatus::cancelled
-                                : core::is_final(state) ? SettleStatus::conflict
-                                                        : SettleStatus::lost;
-    raise_refusal(refused(text, lease, status));
+    if (same && state == cancelled) why = SettleStatus::cancelled;
+    else if (same && core::is_final(state)) why = SettleStatus::conflict;
+    return std::nullopt;
 }
 
-// The run's row of a lease, which comes before main's. `to_change`: else it only keeps a cancel from coming in between, which would tell a lease that is no more.
-void lock_run_of(const std::string &text, bool to_change)
+CodeMain require_main(const std::string &text, Taking taking, bool may_be_suspended = false)
 {
-    static pg::Statement change("select 1 from _orch.run_{} r where r.run_id = $1 for update", {UUIDOID});
-    static pg::Statement keep("select 1 from _orch.run_{} r where r.run_id = $1 for share", {UUIDOID});
+    SettleStatus why;
     const auto lease = core::decode_lease(text);
-    if (lease && leaf_exists(day_of(lease->run_id)))
-        (to_change ? change : keep).run_on(day_of(lease->run_id), Parameters<1>().add(pg::uuid_datum(lease->run_id)));
+    if (auto main = find_main(lease, taking, may_be_suspended, why)) return *main;
+    if (why == SettleStatus::invalid)
+        throw pg::error{pg::wrong_state, "the lease is not that of a workflow in code", {}, "Settle other tasks with orch.complete or orch.fail."};
+    Settlement refused;
+    refused.lease_text = text;
+    refused.lease = lease;
+    refused.status = why;
+    raise_refusal(refused);
+}
+
+Taking taking_for(std::optional<Datum> steps, bool suspends)
+{
+    if (steps && wants_run_row(*steps)) return Taking::main_changing_run;
+    return suspends ? Taking::main_keeping_run : Taking::main;
 }
 
 // What main waits for, as it says it.
@@ -99,7 +105,7 @@ std::vector<int32> numbers_of(const RunId &run, const std::vector<std::string> &
     static pg::Statement select("select t.task_no, t.item ->> 'id' from _orch.task_{} t where t.run_id = $1 and t.task_no > 0 and t.item ->> 'id' = any($2)"
                                 " order by t.task_no desc limit $3",
                                 {UUIDOID, TEXTARRAYOID, INT8OID});
-    std::map<std::string, int32> known(journal.tail);
+    std::map<std::string, int32> known(journal.newest);
     std::vector<std::string> old;
     for (const std::string &id : ids)
         if (!known.contains(id)) old.push_back(id);
@@ -151,7 +157,7 @@ void set_waiting(Call &call, const CodeMain &main, Datum item, Datum told)
     update.run_on(day_of(main.run), Parameters<2>().add(pg::uuid_datum(main.run)).add(item));
     call.events().add({main.run, main_task, main.no + 1, EventKind::task_suspended, main.attempt, call.role_actor(), told});
     shared::on_commit_unlease({main.run, main_task}, main.token);
-    if (is_ending(main.run)) shared::on_commit_advance({main.run, run_itself});
+    if (main.ending) shared::on_commit_advance({main.run, run_itself});
 }
 
 // main of runs whose rows are locked by this statement, where `item` says so.
@@ -166,32 +172,24 @@ void set_ready(Call &call, const pg::Rows &woken)
 
 }  // namespace
 
-bool is_ending(const RunId &run)
-{
-    static pg::Statement select("select r.state <> 'r' or r.outcome is not null from _orch.run_{} r where r.run_id = $1", {UUIDOID});
-    const pg::Rows rows = select.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
-    return rows.empty() || rows.boolean(0, 1);
-}
+CodeMain look_at_main(Call &, const std::string &lease) { return require_main(lease, Taking::nothing); }
 
 void record_steps(Call &call, const std::string &lease, Datum steps)
 {
-    if (wants_run_row(steps)) lock_run_of(lease, true);
-    record(call, lock_main(call, lease), steps);
+    const CodeMain main = require_main(lease, taking_for(steps, false));
+    write_entries(call, main, read_entries(main, steps));
 }
 
-CodeMain lock_main(Call &, const std::string &lease, bool may_be_suspended) { return main_of(lease, true, may_be_suspended); }
-CodeMain look_at_main(Call &, const std::string &lease) { return main_of(lease, false, false); }
+namespace {
 
-bool suspend(Call &call, const std::string &lease, Datum waits)
+// What can be refused is refused before anything is written: a batch goes on with its other results.
+bool suspend_main(Call &call, const CodeMain &main, Datum waits)
 {
     const Waits wanted = waits_of(waits);
-    const std::optional<Datum> steps = pg::member(waits, "steps");
-    lock_run_of(lease, steps && wants_run_row(*steps));
-    const CodeMain main = lock_main(call, lease, true);
-    if (main.suspended) return true;
     Journal journal;
-    if (steps) journal = record(call, main, *steps);
+    if (const auto steps = pg::member(waits, "steps")) journal = read_entries(main, *steps);
     std::vector<int32> numbers = numbers_of(main.run, wanted.ids, journal);
+    write_entries(call, main, journal);
     if (holds_now(main.run, wanted.all, numbers)) return false;
     // The newest first: as a rule they end last, so that a look finds an open one at once.
     std::sort(numbers.begin(), numbers.end(), std::greater<>());
@@ -200,11 +198,42 @@ bool suspend(Call &call, const std::string &lease, Datum waits)
     return true;
 }
 
+}  // namespace
+
+bool suspend(Call &call, const std::string &lease, Datum waits)
+{
+    const CodeMain main = require_main(lease, taking_for(pg::member(waits, "steps"), true), true);
+    return main.suspended || suspend_main(call, main, waits);
+}
+
+void settle_code(Call &call, const WorkerIdentity *worker, Settlement &s, bool deferred)
+{
+    s.over = true;
+    SettleStatus why;
+    const std::optional<CodeMain> main =
+        find_main(s.lease, taking_for(s.suspend ? pg::member(*s.suspend, "steps") : s.steps, s.suspend.has_value()), s.suspend.has_value(), why);
+    // Perhaps it is settled already, by this very result.
+    if (!main && !s.suspend) {
+        s.over = false;
+        return;
+    }
+    s.status = !main ? why : worker && main->worker_id != worker->worker_id ? SettleStatus::not_yours : SettleStatus::ok;
+    if (s.status != SettleStatus::ok || main->suspended) return;
+    try {
+        if (s.suspend && deferred) s.status = SettleStatus::invalid;
+        else if (s.suspend) s.status = suspend_main(call, *main, *s.suspend) ? SettleStatus::ok : SettleStatus::go_on;
+        else write_entries(call, *main, read_entries(*main, *s.steps));
+    } catch (const pg::error &e) {
+        s.status = e.code == pg::already_settled ? SettleStatus::conflict : e.code == pg::result_too_large ? SettleStatus::too_large : SettleStatus::invalid;
+    }
+    // The result that came with the steps is settled like any.
+    if (!s.suspend && s.status == SettleStatus::ok) s.over = false;
+}
+
 void park(Call &call, const std::string &lease, Datum error)
 {
     static pg::Statement insert("insert into _orch.parked_run (run_id, workflow_id) values ($1, $2) on conflict (run_id) do nothing", {UUIDOID, INT4OID});
-    lock_run_of(lease, false);
-    const CodeMain main = lock_main(call, lease, true);
+    const CodeMain main = require_main(lease, Taking::main_keeping_run, true);
     if (main.suspended) return;
     const Datum item = pg::jsonb_datum(R"({"parked":)" + pg::json_text_of(error) + "}");
     insert.run(Parameters<2>().add(pg::uuid_datum(main.run)).add(Int32GetDatum(main.version->workflow_id)));
@@ -272,8 +301,7 @@ RunId continue_as_new(Call &call, const std::string &lease, Datum input)
                                                                      .add(Int64GetDatum(static_cast<int64>(key->token))));
         if (!rows.empty() && !rows.is_null(0, 1)) return pg::uuid_of(rows.get(0, 1));
     }
-    lock_run_of(lease, true);
-    const CodeMain main = lock_main(call, lease);
+    const CodeMain main = require_main(lease, Taking::main_changing_run);
     const pg::Rows rows = select.run_on(day_of(main.run), Parameters<1>().add(pg::uuid_datum(main.run)));
     TriggerOptions options;
     options.priority = rows.int2(0, 1) - main.version->plan.priority;

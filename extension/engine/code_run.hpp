@@ -25,24 +25,43 @@ struct CodeMain {
     int16 attempt;
     int16 priority;
     char flags;
+    int32 worker_id;
+    bool ending;     // nothing new starts in the run any more: it is cancelled, its time is up
     bool suspended;  // the lease has done its part: asked for again after a lost answer
 };
 
-/// The row of a lease, locked. Raises as a settle does where the lease does not hold it.
-CodeMain lock_main(Call &call, const std::string &lease, bool may_be_suspended = false);
-/// The same, not locked.
+/// The row of a lease, not locked. Raises as a settle does where the lease does not hold it.
 CodeMain look_at_main(Call &call, const std::string &lease);
 
-/// Adds `steps`, a JSON array, to the journal (orch.record).
-struct Journal {
-    int32 last = 0;                     // the highest number
-    std::map<std::string, int32> tail;  // the newest ids
+/// An entry of the journal as a call brings it.
+struct JournalEntry {
+    enum class What : uint8_t { done, failed, tags, started };
+    What what = What::done;
+    std::string id;
+    Datum sent = 0;               // as the code sent it
+    Datum item = 0;               // its definition: what the row keeps
+    std::optional<Datum> result;  // of a step in place
+    std::optional<Datum> seen;
+    std::optional<Datum> input;  // of what is started
+    core::PlannedTask planned;
+    int32 no = 0;        // the row's number
+    bool fills = false;  // a row that a reopening has emptied
 };
-Journal record(Call &call, const CodeMain &main, Datum steps);
-/// The same under a lease: orch.record.
-void record_steps(Call &call, const std::string &lease, Datum steps);
+
+/// What a call adds to the journal, main's row being locked: everything is looked at before anything is written.
+struct Journal {
+    std::vector<JournalEntry> added;      // without those that are there already
+    std::map<std::string, int32> newest;  // the newest ids, with those
+};
+Journal read_entries(const CodeMain &main, Datum steps);
+void write_entries(Call &call, const CodeMain &main, const Journal &journal);
 /// Whether some of `steps` want the run's row, which has to be locked before main's.
 bool wants_run_row(Datum steps);
+
+/// orch.record.
+void record_steps(Call &call, const std::string &lease, Datum steps);
+/// An element of a batch that suspends, or that brings steps beside its result. Raises nothing that is a matter of this one element alone.
+void settle_code(Call &call, const WorkerIdentity *worker, Settlement &s, bool deferred);
 
 /// orch.suspend: false where the lease stays, since what is waited for is there.
 bool suspend(Call &call, const std::string &lease, Datum waits);
@@ -58,8 +77,6 @@ RunId continue_as_new(Call &call, const std::string &lease, Datum input);
 void wake_code(Call &call, std::span<const RunId> runs);
 /// The look at one run's main; true where main is over, so that the run wants a look as a whole.
 bool look_at_code(Call &call, const RunId &run);
-/// Whether nothing new starts in the run any more: cancelled, timed out, over.
-bool is_ending(const RunId &run);
 /// Whether main, waiting with this item, has what it waits for, by the states of all tasks of the run.
 bool condition_holds(Datum item, const std::vector<char> &states);
 

@@ -1,6 +1,7 @@
 #include "engine/settle.hpp"
 
 #include "core/state_changes.hpp"
+#include "engine/code_run.hpp"
 #include "engine/progress.hpp"
 #include "engine/refusals.hpp"
 #include "shared/settings.hpp"
@@ -161,7 +162,7 @@ void classify(const Index &open, const WorkerIdentity *worker)
 
 std::string_view status_word(SettleStatus status)
 {
-    static constexpr std::string_view words[] = {"ok", "duplicate", "conflict", "not_yours", "lost", "cancelled", "too_large", "invalid"};
+    static constexpr std::string_view words[] = {"ok", "duplicate", "conflict", "not_yours", "lost", "cancelled", "too_large", "invalid", "go_on"};
     return words[static_cast<size_t>(status)];
 }
 
@@ -217,6 +218,8 @@ std::vector<Settlement> settlements_of(Datum results)
         if (s.error && pg::is_json_null(*s.error)) s.error.reset();
         if (!s.error) s.output = pg::member(element, "output");
         s.retry = pg::bool_member(element, "retry");
+        s.suspend = pg::member(element, "suspend");
+        s.steps = pg::member(element, "steps");
         settlements.push_back(std::move(s));
     }
     return settlements;
@@ -267,7 +270,8 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
     Index open, refused;
     std::map<int, bool> days;
     for (Settlement &s : settlements) {
-        if (!s.lease) continue;
+        if (s.lease && (s.suspend || s.steps)) settle_code(call, worker, s, deferred);
+        if (!s.lease || s.over) continue;
         const int day = day_of(s.lease->run_id);
         auto known = days.find(day);
         if (known == days.end()) known = days.emplace(day, leaf_exists(day)).first;

@@ -10,7 +10,7 @@
 
 namespace orch::engine {
 
-enum class SettleStatus : uint8_t { ok, duplicate, conflict, not_yours, lost, cancelled, too_large, invalid };
+enum class SettleStatus : uint8_t { ok, duplicate, conflict, not_yours, lost, cancelled, too_large, invalid, go_on };
 
 std::string_view status_word(SettleStatus status);
 
@@ -20,12 +20,15 @@ struct Settlement {
     std::optional<Datum> output;       // jsonb of a success
     std::optional<Datum> error;        // jsonb of a failure
     std::optional<bool> retry;
+    std::optional<Datum> suspend = {};  // of code that waits: orch.suspend's waits
+    std::optional<Datum> steps = {};    // of code: recorded before the result
     std::optional<Datum> facts = {};  // jsonb object of what was measured, kept with the attempt's last event
     SettleStatus status = SettleStatus::lost;
-    size_t size = 0;  // bytes of what was too large
+    size_t size = 0;    // bytes of what was too large
+    bool over = false;  // decided without the row of a settle
 };
 
-/// The elements of [{lease, output} | {lease, error, retry}]; what is no such element is `invalid`. Raises 22023 for anything but an array.
+/// The elements of [{lease, output} | {lease, error, retry} | {lease, suspend}], the first two perhaps with steps; what is no such element is `invalid`. Raises 22023 for anything but an array.
 std::vector<Settlement> settlements_of(Datum results);
 
 /// Settles them; each has its status afterwards. `worker`, where known, must be the one that holds the leases.

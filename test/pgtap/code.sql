@@ -229,5 +229,42 @@ select is((select string_agg(task_id || ' ' || state, ', ' order by task_no) fro
 select is(pg_temp.run(:'run'), 'cancelled', 'and its run');
 select ok(pg_temp.same_as_replayed(:'run'), 'rebuilt from the history');
 
+-- Batches -----------------------------------------------------------------------------------------
+
+select orch.worker_start('code both', '{code-flow}', '{greet,:code/code-flow@1}') as worker \gset
+select orch.trigger('code-flow') as run \gset
+select lease from orch.exchange('code both') \gset
+select status, task_id, lease as step from orch.exchange('code both', jsonb_build_array(jsonb_build_object('lease', :'lease', 'suspend', '{"steps": [{"id": "greet#1", "handler": "greet"}], "any": ["greet#1"]}'::jsonb))) \gset
+select is(:'status' || ' ' || :'task_id', 'leased greet#1', 'an exchange suspends code and leases what it waits for, in one commit');
+select status, task_id, lease from orch.exchange('code both', jsonb_build_array(jsonb_build_object('lease', :'step', 'output', 1))) \gset
+select is(:'status' || ' ' || :'task_id', 'leased main', 'and the next settles that and leases the code');
+select is((select status from orch.exchange('code both', jsonb_build_array(jsonb_build_object('lease', :'lease', 'suspend', '{"any": ["greet#1"]}'::jsonb)))), 'go_on', 'what is over already is told');
+select is((select string_agg(status, ' ') from orch.exchange('code both', jsonb_build_array(jsonb_build_object('lease', :'lease', 'suspend', '{"any": ["nope#1"]}'::jsonb), jsonb_build_object('lease', 'none', 'suspend', '{}'::jsonb)))),
+    'invalid lost', 'an element that is wrong is refused by itself');
+select is((select status from orch.exchange('code', jsonb_build_array(jsonb_build_object('lease', :'lease', 'suspend', '{"any": ["greet#1"]}'::jsonb)))), 'not_yours', 'and so is that of another worker');
+select is((select count(*)::int from orch.exchange('code both', jsonb_build_array(jsonb_build_object('lease', :'lease', 'output', 'done', 'steps', '[{"id": "last#1", "output": 2, "seen": ["greet#1"]}]'::jsonb)))), 0, 'steps come with the result');
+select is(pg_temp.run(:'run') || ' ' || pg_temp.task(:'run', 'last#1'), 'succeeded succeeded', 'in one commit');
+select is((select count(*)::int from orch.exchange('code both', jsonb_build_array(jsonb_build_object('lease', :'lease', 'output', 'done', 'steps', '[{"id": "last#1", "output": 2, "seen": ["greet#1"]}]'::jsonb)))), 0, 'the same again is no refusal');
+select ok(pg_temp.same_as_replayed(:'run'), 'rebuilt from the history');
+
+-- A long journal ----------------------------------------------------------------------------------
+
+select orch.trigger('code-flow') as run \gset
+select lease from orch.lease('code') \gset
+create procedure pg_temp.record_many(lease text, steps int, batch int)
+language plpgsql
+as $$
+begin
+    for v_first in 1 .. steps by batch loop
+        perform orch.record(lease, (select jsonb_agg(jsonb_build_object('id', 's#' || k, 'output', k)) from generate_series(v_first, v_first + batch - 1) as k));
+        commit;
+    end loop;
+end
+$$;
+call pg_temp.record_many(:'lease', 5000, 100);
+select is((select count(*) || ' ' || sum(output::int) from generate_series(0, 4) as page, orch.history(:'lease', page * 1000, 1000)), '5000 12502500', '5,000 steps are read back in pages');
+select orch.complete(:'lease', '1');
+select is(pg_temp.run(:'run'), 'succeeded', 'and the run ends');
+
 select is_empty('select * from orch.replay_check()', 'all runs are what their history tells');
 select * from finish();
