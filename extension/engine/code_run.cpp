@@ -19,8 +19,8 @@ enum class Taking : uint8_t { nothing, main, main_keeping_run, main_changing_run
 // The row of a lease with its run's. A cancel waits for who keeps the run: it would tell a lease that is about to be no more. Nothing, and why, where the lease does not hold it.
 std::optional<CodeMain> find_main(const std::optional<core::Lease> &lease, Taking taking, bool may_be_suspended, SettleStatus &why)
 {
-#define ORCH_SELECT_MAIN(how)                                                                                                                   \
-    "select t.state, t.attempt, coalesce(t.token, 0), t.version_id, t.no, t.priority, t.flags, t.token is null, coalesce(t.worker_id, 0),"       \
+#define ORCH_SELECT_MAIN(how)                                                                                                              \
+    "select t.state, t.attempt, coalesce(t.token, 0), t.version_id, t.no, t.priority, t.flags, t.token is null, coalesce(t.worker_id, 0)," \
     " r.state <> 'r' or r.outcome is not null from _orch.run_{} r join _orch.task_{} t on t.run_id = r.run_id and t.task_no = 0 where r.run_id = $1" how
     static pg::Statement looking(ORCH_SELECT_MAIN(""), {UUIDOID});
     static pg::Statement locking(ORCH_SELECT_MAIN(" for update of t"), {UUIDOID});
@@ -42,8 +42,9 @@ std::optional<CodeMain> find_main(const std::optional<core::Lease> &lease, Takin
     const char state = rows.letter(0, 1);
     const int16 attempt = rows.int2(0, 2);
     const bool same = !rows.boolean(0, 8) && rows.int8(0, 3) == static_cast<int64>(lease->token);
-    CodeMain main{run,           &version,          static_cast<int64>(lease->token), rows.int4(0, 5), attempt, rows.int2(0, 6), rows.letter(0, 7),
-                  rows.int4(0, 9), rows.boolean(0, 10), false};
+    CodeMain main{
+        run,  &version, static_cast<int64>(lease->token), rows.int4(0, 5), attempt, rows.int2(0, 6), rows.letter(0, 7), rows.int4(0, 9), rows.boolean(0, 10),
+        false};
     if (same && state == running && attempt == lease->attempt) return main;
     if (may_be_suspended && same && (state == waiting || state == ready) && attempt == lease->attempt - 1) {
         main.suspended = true;
@@ -131,14 +132,17 @@ std::vector<int32> numbers_of(const RunId &run, const std::vector<std::string> &
     return numbers;
 }
 
+// Subqueries and no joins, here and below: planned while the leaf was new, a join might read all rows of the run for each number.
 bool holds_now(const RunId &run, bool all, const std::vector<int32> &numbers)
 {
-    static pg::Statement any_over("select 1 from unnest($2::int4[]) n(no) join _orch.task_{} s on s.run_id = $1 and s.task_no = n.no"
-                                  " where s.state in ('S', 'F', 'T', 'K', 'U', 'C') limit 1",
-                                  {UUIDOID, INT4ARRAYOID});
-    static pg::Statement any_open("select 1 from unnest($2::int4[]) n(no) join _orch.task_{} s on s.run_id = $1 and s.task_no = n.no"
-                                  " where s.state not in ('S', 'F', 'T', 'K', 'U', 'C') limit 1",
-                                  {UUIDOID, INT4ARRAYOID});
+    static pg::Statement any_over(
+        "select 1 from unnest($2::int4[]) n(no)"
+        " where (select s.state from _orch.task_{} s where s.run_id = $1 and s.task_no = n.no) in ('S', 'F', 'T', 'K', 'U', 'C') limit 1",
+        {UUIDOID, INT4ARRAYOID});
+    static pg::Statement any_open(
+        "select 1 from unnest($2::int4[]) n(no)"
+        " where (select s.state from _orch.task_{} s where s.run_id = $1 and s.task_no = n.no) not in ('S', 'F', 'T', 'K', 'U', 'C') limit 1",
+        {UUIDOID, INT4ARRAYOID});
     pg::Column column(INT4OID);
     for (int32 no : numbers) column.add(Int32GetDatum(no));
     const auto parameters = Parameters<2>().add(pg::uuid_datum(run)).add(column.array());
@@ -326,11 +330,13 @@ void wake_code(Call &call, std::span<const RunId> runs)
         "with m as materialized ("
         " select t.run_id from unnest($1::uuid[]) u(run_id) join _orch.task_{} t on t.run_id = u.run_id and t.task_no = 0"
         " where t.state = 'w' and case when t.item ? 'all' then"
-        "  not coalesce((select true from jsonb_array_elements(t.item -> 'all') n join _orch.task_{} s on s.run_id = t.run_id and s.task_no = n.value::int4"
-        "   where s.state not in ('S', 'F', 'T', 'K', 'U', 'C') limit 1), false)"
+        "  not coalesce((select true from jsonb_array_elements(t.item -> 'all') n"
+        "   where (select s.state from _orch.task_{} s where s.run_id = t.run_id and s.task_no = n.value::int4) not in ('S', 'F', 'T', 'K', 'U', 'C') limit "
+        "1), false)"
         " else"
-        "  coalesce((select true from jsonb_array_elements(t.item -> 'any') n join _orch.task_{} s on s.run_id = t.run_id and s.task_no = n.value::int4"
-        "   where s.state in ('S', 'F', 'T', 'K', 'U', 'C') limit 1), false)"
+        "  coalesce((select true from jsonb_array_elements(t.item -> 'any') n"
+        "   where (select s.state from _orch.task_{} s where s.run_id = t.run_id and s.task_no = n.value::int4) in ('S', 'F', 'T', 'K', 'U', 'C') limit 1), "
+        "false)"
         " end for update of t skip locked)"
         " update _orch.task_{} t set state = 'y', no = t.no + 1, ready_at = $2, item = null from m where t.run_id = m.run_id and t.task_no = 0"
         " returning t.run_id, t.no, t.priority, t.version_id",

@@ -55,8 +55,8 @@ std::optional<Datum> output_of(const RunLook &run)
 std::vector<std::optional<Datum>> task_outputs(const RunLook &run)
 {
     static pg::Statement select(
-        "select t.task_no, e.payload from _orch.task_{} t join _orch.event_{} e on e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no"
-        " where t.run_id = $1 and t.state = 'S'",
+        "select t.task_no, (select e.payload from _orch.event_{} e where e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no)"
+        " from _orch.task_{} t where t.run_id = $1 and t.state = 'S'",
         {UUIDOID});
     const pg::Rows rows = select.run_on(day_of(run.id), Parameters<1>().add(pg::uuid_datum(run.id)));
     std::vector<std::optional<Datum>> outputs(run.version->task_count());

@@ -22,7 +22,7 @@ struct Settlement {
     std::optional<bool> retry;
     std::optional<Datum> suspend = {};  // of code that waits: orch.suspend's waits
     std::optional<Datum> steps = {};    // of code: recorded before the result
-    std::optional<Datum> facts = {};  // jsonb object of what was measured, kept with the attempt's last event
+    std::optional<Datum> facts = {};    // jsonb object of what was measured, kept with the attempt's last event
     SettleStatus status = SettleStatus::lost;
     size_t size = 0;    // bytes of what was too large
     bool over = false;  // decided without the row of a settle

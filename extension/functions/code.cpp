@@ -35,10 +35,12 @@ std::optional<Datum> output_if(const pg::Rows &rows, uint64 i, int column, char 
 
 Datum history(FunctionCallInfo fcinfo)
 {
-    static pg::Statement select("select t.task_no, t.item, t.state, e.payload, t.finished_at from _orch.task_{} t"
-                                " left join _orch.event_{} e on e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no"
-                                " where t.run_id = $1 and t.task_no > $2 order by t.task_no limit $3",
-                                {UUIDOID, INT4OID, INT8OID});
+    // A subquery and no join: planned while the leaf was new, a join might read all events of the run for each row.
+    static pg::Statement select(
+        "select t.task_no, t.item, t.state,"
+        " (select e.payload from _orch.event_{} e where e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no), t.finished_at"
+        " from _orch.task_{} t where t.run_id = $1 and t.task_no > $2 order by t.task_no limit $3",
+        {UUIDOID, INT4OID, INT8OID});
     const Arguments arguments(fcinfo);
     engine::require_primary("orch.history()");
     pg::ResultSet result(fcinfo);
@@ -90,9 +92,9 @@ Datum suspend(FunctionCallInfo fcinfo)
 Datum outcomes(FunctionCallInfo fcinfo)
 {
     static pg::Statement select(
-        "select t.item ->> 'id', t.state, e.payload, t.finished_at from ("
+        "select t.item ->> 'id', t.state,"
+        " (select e.payload from _orch.event_{} e where e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no), t.finished_at from ("
         " select i.* from _orch.task_{} i where i.run_id = $1 and i.task_no > 0 and i.item ->> 'id' = any($2) order by i.task_no desc limit $3) t"
-        " left join _orch.event_{} e on e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no"
         " where t.state in ('S', 'F', 'T', 'K', 'U', 'C') order by t.finished_at, t.task_no",
         {UUIDOID, TEXTARRAYOID, INT8OID});
     const Arguments arguments(fcinfo);
