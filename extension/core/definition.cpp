@@ -39,8 +39,19 @@ std::string_view executor_name(Executor executor) { return all_executor_words()[
 
 bool runs_in_engine(Executor executor)
 {
-    return executor == Executor::decision || executor == Executor::noop || executor == Executor::sleep || executor == Executor::until;
+    switch (executor) {
+    case Executor::workflow:
+    case Executor::sleep:
+    case Executor::until:
+    case Executor::signal:
+    case Executor::approval:
+    case Executor::decision:
+    case Executor::noop: return true;
+    default: return false;
+    }
 }
+
+bool has_one_attempt(Executor executor) { return runs_in_engine(executor) && executor != Executor::workflow; }
 
 std::optional<Executor> executor_from(std::string_view word)
 {

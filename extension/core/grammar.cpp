@@ -96,6 +96,24 @@ constexpr Field decision_table[] = {
     {"right", Shape::any},
 };
 
+constexpr Field signal_table[] = {
+    {"name", Shape::line},
+    {"timeout_seconds", Shape::number, 0, longest_seconds},
+};
+
+constexpr Field approval_table[] = {
+    {"roles", Shape::list},
+    {"form", Shape::any},
+    {"timeout_seconds", Shape::number, 0, longest_seconds},
+};
+
+constexpr Field child_table[] = {
+    {"id", Shape::line},
+    {"input", Shape::any},
+    {"wait", Shape::checked_apart},
+    {"parent_close", Shape::choice, 0, 0, "cancel abandon"},
+};
+
 // In the order of enum Executor.
 constexpr std::array<std::string_view, 14> executor_table = {"handler", "command", "callable", "http",     "sql",  "workflow", "sleep",
                                                              "until",   "signal",  "approval", "decision", "noop", "code",     "step"};
@@ -203,6 +221,9 @@ std::span<const Field> workflow_fields() { return workflow_table; }
 std::span<const Field> task_fields() { return task_table; }
 std::span<const Field> http_fields() { return http_table; }
 std::span<const Field> decision_fields() { return decision_table; }
+std::span<const Field> signal_fields() { return signal_table; }
+std::span<const Field> approval_fields() { return approval_table; }
+std::span<const Field> child_fields() { return child_table; }
 std::span<const std::string_view> executor_words() { return std::span(executor_table).first(executors_of_definitions); }
 std::span<const std::string_view> all_executor_words() { return executor_table; }
 
@@ -211,8 +232,6 @@ const Field *find_field(std::span<const Field> fields, std::string_view name)
     const auto found = std::find_if(fields.begin(), fields.end(), [&](const Field &field) { return field.name == name; });
     return found == fields.end() ? nullptr : &*found;
 }
-
-bool is_supported_executor(std::string_view word) { return word != "workflow" && word != "signal" && word != "approval"; }
 
 std::string_view nearest_word(std::span<const Field> fields, std::span<const std::string_view> more_words, std::string_view word)
 {

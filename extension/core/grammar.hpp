@@ -43,11 +43,11 @@ std::span<const Field> workflow_fields();
 std::span<const Field> task_fields();
 std::span<const Field> http_fields();
 std::span<const Field> decision_fields();
+std::span<const Field> signal_fields();
+std::span<const Field> approval_fields();
+std::span<const Field> child_fields();
 
 const Field *find_field(std::span<const Field> fields, std::string_view name);
-
-/// Executors whose feature is not built.
-bool is_supported_executor(std::string_view word);
 
 /// The word of the grammar that was probably meant, or empty: a synonym of other engines, a longer form, or the nearest by letters.
 std::string_view nearest_word(std::span<const Field> fields, std::span<const std::string_view> more_words, std::string_view word);

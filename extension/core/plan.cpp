@@ -137,7 +137,10 @@ PlannedTask plan_task(const TaskEntry &entry, const Settings &settings, const st
     task.metadata = settings.copy("metadata");
     task.settings = settings.copy("settings");
     task.retry = retry_policy(settings);
+    if (has_one_attempt(task.executor)) task.retry.max_attempts = 1;
     task.timeout_seconds = number_or(settings.find("timeout_seconds"), default_timeout(task));
+    if (const Json *own = member(task.definition, "timeout_seconds"); own && (task.executor == Executor::signal || task.executor == Executor::approval))
+        task.timeout_seconds = number_or(own, task.timeout_seconds);
     return task;
 }
 

@@ -17,8 +17,11 @@ enum class Executor : uint8_t { handler, command, callable, http, sql, workflow,
 
 std::string_view executor_name(Executor executor);
 
-/// True for those that the engine runs by itself, with no worker: decision, noop, sleep, until (sql has a runner, which leases like a worker).
+/// True for those that the engine runs by itself, with no worker (sql has a runner, which leases like a worker).
 bool runs_in_engine(Executor executor);
+
+/// True for those whose one attempt decides: a wait that ran out of time is not begun again, while a child that failed is.
+bool has_one_attempt(Executor executor);
 
 struct PlannedTask {
     std::string id;

@@ -48,6 +48,8 @@ constexpr std::array<std::string_view, problem_code_count> names = {
     "path_invalid",
     "sql_invalid",
     "unknown_handler",
+    "unknown_workflow",
+    "endless_recursion",
     "more_problems",
 };
 static_assert(!names.back().empty(), "every ProblemCode has its name");

@@ -57,6 +57,8 @@ enum class ProblemCode : uint8_t {
     // Found with the catalogue, by the engine:
     sql_invalid,
     unknown_handler,
+    unknown_workflow,
+    endless_recursion,
     more_problems,
 };
 

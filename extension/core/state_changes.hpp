@@ -18,19 +18,23 @@ struct StateChange {
 
 inline constexpr StateChange task_changes[] = {
     {EventKind::task_started, "py", task_state::running},  // pending: tasks that the engine runs are never ready
-    {EventKind::task_retry_scheduled, "r", task_state::scheduled},
+    {EventKind::task_retry_scheduled, "rw", task_state::scheduled},
     {EventKind::task_released, "r", task_state::ready},
     {EventKind::task_succeeded, "rw", task_state::succeeded},
     {EventKind::task_failed, "rp", task_state::failed},
-    {EventKind::task_timed_out, "r", task_state::timed_out},
+    {EventKind::task_timed_out, "rw", task_state::timed_out},
     {EventKind::task_skipped, "p", task_state::skipped},
     {EventKind::task_upstream_failed, "p", task_state::upstream_failed},
     {EventKind::task_cancelled, "pyrdw", task_state::cancelled},
+    {EventKind::task_waiting, "r", task_state::waiting},
     {EventKind::timer_created, "r", task_state::waiting},
     {EventKind::timer_fired, "d", task_state::ready},
     {EventKind::task_suspended, "r", task_state::waiting},
     {EventKind::task_woken, "w", task_state::ready},
     {EventKind::timer_fired, "w", '\0'},
+    {EventKind::signal_received, "rw", '\0'},
+    {EventKind::child_started, "r", task_state::waiting},
+    {EventKind::child_ended, "w", task_state::running},  // back with the engine, which says at once what became of the task
     {EventKind::lease_expired, "r", '\0'},
     {EventKind::settle_refused, "pyrdwSFTKUC", '\0'},
 };
@@ -44,6 +48,7 @@ inline constexpr StateChange run_changes[] = {
     {EventKind::run_failed, "rc", run_state::failed},
     {EventKind::run_timed_out, "rc", run_state::timed_out},
     {EventKind::run_cancelled, "c", run_state::cancelled},
+    {EventKind::signal_sent, "dqrpc", '\0'},
 };
 
 /// Whether an event brings its state with it (facts, `state`): those of tasks that code adds, records or begins again.

@@ -68,6 +68,7 @@ std::string_view event_kind_name(int16_t kind)
     case EventKind::task_skipped: return "task_skipped";
     case EventKind::task_upstream_failed: return "task_upstream_failed";
     case EventKind::task_cancelled: return "task_cancelled";
+    case EventKind::task_waiting: return "task_waiting";
     case EventKind::timer_created: return "timer_created";
     case EventKind::timer_fired: return "timer_fired";
     case EventKind::signal_sent: return "signal_sent";
@@ -81,6 +82,7 @@ std::string_view event_kind_name(int16_t kind)
     case EventKind::task_suspended: return "task_suspended";
     case EventKind::task_woken: return "task_woken";
     case EventKind::task_reopened: return "task_reopened";
+    case EventKind::child_ended: return "child_ended";
     }
     return {};
 }

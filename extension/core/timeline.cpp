@@ -71,7 +71,9 @@ public:
     {
         switch (m.kind) {
         case EventKind::task_started: start(m.at_us); break;
-        case EventKind::timer_created: on_ = On::asleep; break;
+        case EventKind::timer_created:
+        case EventKind::task_waiting:
+        case EventKind::child_started: on_ = On::asleep; break;
         case EventKind::task_suspended:
             close(m.at_us);
             open(On::asleep, m.at_us);

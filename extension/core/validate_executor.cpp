@@ -120,6 +120,36 @@ void check_sleep(Findings &findings, const Place &place, const Json &time)
         findings.error(ProblemCode::out_of_range, place, "sleep is " + to_text(time) + ", outside of 0 to 315360000 seconds");
 }
 
+void check_signal(Findings &findings, const Place &place, const Json &signal)
+{
+    if (!expect(findings, place, signal, signal.is_object(), "an object")) return;
+    check_fields(findings, place, signal, signal_fields());
+    if (!member(signal, "name")) findings.error(ProblemCode::missing_key, place, "signal has no \"name\"");
+}
+
+void check_approval(Findings &findings, const Place &place, const Json &approval)
+{
+    if (!expect(findings, place, approval, approval.is_object(), "an object")) return;
+    check_fields(findings, place, approval, approval_fields());
+    const Json *roles = member(approval, "roles");
+    if (!roles || !roles->is_array()) return;
+    if (roles->empty())
+        findings.error(ProblemCode::out_of_range, place / "roles", "the list of roles is empty", "Nobody could approve.",
+                       "Leave it out for any member of orch_operator.");
+    for (std::size_t i = 0; i < roles->size(); i++)
+        if (expect(findings, place / "roles" / i, (*roles)[i], (*roles)[i].is_string(), "text")) check_line(findings, place / "roles" / i, (*roles)[i]);
+}
+
+void check_child(Findings &findings, const Place &place, const Json &child)
+{
+    if (!expect(findings, place, child, child.is_object(), "an object")) return;
+    check_fields(findings, place, child, child_fields());
+    if (const Json *wait = member(child, "wait")) expect(findings, place / "wait", *wait, wait->is_boolean(), "true or false");
+    const Json *id = member(child, "id");
+    if (!id) return findings.error(ProblemCode::missing_key, place, "workflow has no \"id\"", {}, "It names the workflow that a run is started of.");
+    if (id->is_string() && !text_has_template(id->get_ref<const std::string &>())) check_id(findings, place / "id", id->get_ref<const std::string &>());
+}
+
 }  // namespace
 
 void check_executor(Findings &findings, const Place &place, Executor executor, const Json &definition)
@@ -141,9 +171,9 @@ void check_executor(Findings &findings, const Place &place, Executor executor, c
     case Executor::until: return check_line(findings, place, definition);
     case Executor::decision: return check_decision(findings, place, definition);
     case Executor::noop: expect(findings, place, definition, definition.is_boolean() && definition.get<bool>(), "true"); return;
-    case Executor::workflow:
-    case Executor::signal:
-    case Executor::approval: return;  // not supported yet, and said so where the executor is found
+    case Executor::workflow: return check_child(findings, place, definition);
+    case Executor::signal: return check_signal(findings, place, definition);
+    case Executor::approval: return check_approval(findings, place, definition);
     case Executor::code:
     case Executor::step:
         findings.error(ProblemCode::misplaced_key, place, "a definition cannot have code", "The tasks of a workflow in code come from its worker.",

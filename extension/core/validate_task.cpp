@@ -108,9 +108,6 @@ void check_executors(Findings &findings, const Place &place, const Json &body)
         const auto executor = executor_from(key);
         if (!executor) continue;
         found.push_back(key);
-        if (!is_supported_executor(key))
-            findings.error(ProblemCode::not_supported_yet, place / key, "executor " + in_quotes(key) + " is not supported yet",
-                           "It is part of the grammar, but this version cannot run it.");
         check_executor(findings, place / key, *executor, value);
     }
     if (found.empty()) {

@@ -77,7 +77,7 @@ private:
     static bool takes_templates(Executor executor)
     {
         // sql, handler and callable refuse templates where the executor is checked; a shell's text is told from arguments there as well.
-        return executor == Executor::command || executor == Executor::until || executor == Executor::sleep || executor == Executor::decision;
+        return executor != Executor::sql && executor != Executor::handler && executor != Executor::callable;
     }
 
     void check_http(const Place &place, const Json &request, int32_t task)

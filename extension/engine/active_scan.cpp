@@ -171,6 +171,11 @@ private:
             if (purpose_.timers && !rows.is_null(i, 6)) timers_.add(rows.time(i, 6), task, TimerKind::retry);
             break;
         case waiting:
+            if (purpose_.looks && version.waits) {
+                // A child may have ended, or a signal come, when memory was lost.
+                const core::Executor executor = task_of(version, task.run, task.task_no, rows.maybe(i, 14)).executor;
+                came_ |= executor == core::Executor::workflow || executor == core::Executor::signal;
+            }
             if (purpose_.timers && !rows.is_null(i, 6)) timers_.add(rows.time(i, 6), task, TimerKind::sleep);
             if (purpose_.looks && task.task_no == main_task && version.is_code())
                 if (auto item = rows.maybe(i, 14)) waits_ = pg::json_text_of(*item);
@@ -187,6 +192,7 @@ private:
         tasks_.clear();
         if (tasks.empty() || (!purpose_.counters && !purpose_.looks)) return;
         const Version &version = *facts_.version;
+        if (std::exchange(came_, false) && purpose_.looks) shared::on_commit_advance({current_, run_itself});
         std::vector<char> states(version.task_count(), pending);
         for (const TaskRow &t : tasks)
             if (t.task_no < version.task_count()) states[t.task_no] = t.state;
@@ -246,6 +252,7 @@ private:
     RunFactsOf facts_{};
     std::vector<TaskRow> tasks_;
     std::string waits_;  // of the current run's main
+    bool came_ = false;  // whether something may have come for a task of the run that waits
     std::set<int32> admissions_;
     Soonest timers_;
 };

@@ -2,12 +2,14 @@
 
 #include "core/advance.hpp"
 #include "core/states.hpp"
-#include "engine/attempts.hpp"
+#include "engine/child.hpp"
 #include "engine/code_run.hpp"
 #include "engine/inline_task.hpp"
 #include "engine/pauses.hpp"
 #include "engine/progress.hpp"
+#include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
+#include "engine/waits.hpp"
 
 namespace orch::engine {
 
@@ -78,7 +80,7 @@ public:
         std::map<int32, Step *> by_task;
         for (Step &s : steps_) by_task[s.transition.task_no] = &s;
         apply(call_, transitions);
-        bool missed = false;
+        bool missed = missed_;
         std::vector<std::pair<int32, char>> ended;
         for (const Transition &t : transitions) {
             if (!t.applied) {
@@ -86,7 +88,7 @@ public:
                 missed = true;
                 continue;
             }
-            record(t, *by_task[t.task_no]);
+            record_inline(call_, version_, t, by_task[t.task_no]->result);
             if (core::is_final(t.to)) ended.emplace_back(t.task_no, t.to);
         }
         const core::RunEnd end = advance_.end();
@@ -117,71 +119,39 @@ private:
 
     char carry_out(const core::Decision &decision)
     {
-        Step step{{run_, decision.task, before_[decision.task], pending}, {}};
-        Transition &t = step.transition;
+        const TaskRef task{run_, decision.task};
+        const char before = before_[decision.task];
+        Step step;
         switch (decision.verdict) {
-        case Verdict::start: start(step); break;
-        case Verdict::skip: t.to = skipped; break;
-        case Verdict::upstream_failed: t.to = upstream_failed; break;
-        case Verdict::cancel: t.to = cancelled; break;
+        case Verdict::start: step.result = start(task); break;
+        case Verdict::skip: step.result = {skipped, false, {{EventKind::task_skipped}}, {}}; break;
+        case Verdict::upstream_failed: step.result = {upstream_failed, false, {{EventKind::task_upstream_failed}}, {}}; break;
+        case Verdict::cancel:
+            // The child first: a run that is over has none that goes on without its knowing.
+            if (before == waiting && !close_child(call_, task)) break;
+            step.result = {cancelled, false, {{EventKind::task_cancelled}}, {}};
+            break;
         }
-        if (core::is_final(t.to)) t.finished_at = call_.now();
-        if (t.events.count() == 0 && core::is_final(t.to)) t.events = core::task_end_event(t.to);
+        const InlineResult &r = step.result;
+        if (!r.state) {
+            missed_ = true;
+            return before;
+        }
+        if (r.state == succeeded || r.state == failed)
+            fresh_[task.task_no] = {r.state, r.state == succeeded ? r.told.back().json : "null", r.state == failed ? r.told.back().json : "null"};
+        step.transition = transition_of(call_, task, before, r);
         steps_.push_back(std::move(step));
-        return t_state(steps_.back());
+        return r.state;
     }
 
-    static char t_state(const Step &step) { return step.transition.to; }
-
-    void start(Step &step)
+    InlineResult start(const TaskRef &task)
     {
-        Transition &t = step.transition;
-        if (version_.plain(t.task_no)) {
-            t.to = ready;
-            t.ready_at = call_.now();
-            return;
-        }
+        if (version_.plain(task.task_no)) return {ready};
         RunFacts facts{row_.state, {}};
-        for (int32 task = 0; task < version_.task_count(); task++)
-            if (now_[task] == failed || now_[task] == timed_out) facts.failed.push_back(task);
+        for (int32 other = 0; other < version_.task_count(); other++)
+            if (now_[other] == failed || now_[other] == timed_out) facts.failed.push_back(other);
         if (const core::RunEnd end = advance_.end(); end.outcome) facts.state = end.outcome;
-        step.result = run_inline(call_, run_, version_, version_.task(t.task_no), facts, fresh_);
-        const InlineResult &r = step.result;
-        t.to = r.state;
-        if (r.state == ready) t.ready_at = call_.now();
-        t.due_at = r.due_at;
-        const EventKind told = r.state == waiting ? EventKind::timer_created : core::task_end_event(r.state);
-        if (r.started) {
-            t.attempts = 1;
-            t.started_at = call_.now();
-            t.events = {EventKind::task_started, told};
-        } else if (core::is_final(r.state)) {
-            t.events = told;
-        }
-        if (r.state == succeeded || r.state == failed) {
-            t.output_event = t.events.count();
-            fresh_[t.task_no] = {r.state, r.state == succeeded ? r.json : "null", r.state == failed ? r.json : "null"};
-        }
-    }
-
-    void record(const Transition &t, Step &step)
-    {
-        if (t.to == ready) {
-            queue_ready(version_, {run_, t.task_no}, call_.now(), t.priority);
-            return;
-        }
-        const InlineResult &r = step.result;
-        const int16 attempt = r.started ? t.attempt : 0;
-        if (r.started) call_.events().add({run_, t.task_no, t.no - 1, t.events.first(), attempt, call_.engine_actor()});
-        if (t.to == waiting) {
-            call_.events().add({run_, t.task_no, t.no, t.events.last(), attempt, call_.engine_actor(), pg::jsonb_datum(r.json)});
-            shared::on_commit_timer(*t.due_at, {run_, t.task_no}, shared::TimerKind::sleep);
-            return;
-        }
-        std::optional<Datum> payload;
-        if (!r.json.empty()) payload = pg::jsonb_datum(r.json);
-        call_.events().add({run_, t.task_no, t.no, t.events.last(), attempt, call_.engine_actor(), payload});
-        if (t.to == failed) write_dead_letter(call_, run_, version_, t.task_no, attempt, t.to, *payload);
+        return run_inline(call_, task, version_, task_of(version_, run_, task.task_no), before_[task.task_no], facts, fresh_);
     }
 
     void set_outcome(char outcome)
@@ -218,13 +188,15 @@ private:
 
     void finish(const core::RunEnd &end)
     {
-        static pg::Statement update("update _orch.run_{} set state = $2, outcome = $2, no = no + 1, finished_at = $3 where run_id = $1 returning no",
-                                    {UUIDOID, CHAROID, TIMESTAMPTZOID});
+        static pg::Statement update(
+            "update _orch.run_{} set state = $2, outcome = $2, no = no + 1, finished_at = $3 where run_id = $1 returning no, parent_run_id, parent_task_no",
+            {UUIDOID, CHAROID, TIMESTAMPTZOID});
         char outcome = end.outcome;
         std::optional<Datum> payload;
         if (auto words = last_words(end, outcome)) payload = pg::jsonb_datum(*words);
         pg::Rows rows = update.run_on(day_of(run_), Parameters<3>().add(pg::uuid_datum(run_)).add(CharGetDatum(outcome)).add(time_datum(call_.now())));
         call_.events().add({run_, run_itself, rows.int4(0, 1), core::run_end_event(outcome), 0, call_.engine_actor(), payload});
+        tell_parent(rows.maybe(0, 2), rows.maybe(0, 3));
         release_run(run_, version_, row_.started);
     }
 
@@ -237,6 +209,7 @@ private:
     core::Advance advance_;
     std::vector<Step> steps_;
     FreshResults fresh_;
+    bool missed_ = false;  // a row that somebody holds
 };
 
 // The final states of some tasks of a run; nothing where one of them is not known.
@@ -262,8 +235,14 @@ core::Counts count_parents(const RunId &run, const core::PlannedTask &task)
 void advance_run(Call &call, const RunId &run)
 {
     if (!leaf_exists(day_of(run))) return;
-    const std::optional<LockedRun> row = lock_run(call, run);
+    std::optional<LockedRun> row = lock_run(call, run);
     if (!row) return;
+    // What came for tasks that wait, first: it may end the run, and templates see what it brought.
+    if (row->version->waits && look_at_waits(call, run)) {
+        call.events().write();
+        row = lock_run(call, run);
+        if (!row) return;
+    }
     Look look(call, run, *row);
     look.decide();
     look.write();
@@ -276,6 +255,7 @@ void advance_task(Call &call, const TaskRef &task)
     pg::Rows rows = select.run_on(day_of(task.run), Parameters<1>().add(pg::uuid_datum(task.run)));
     if (rows.empty()) return;
     const Version &version = version_of(rows.int4(0, 1));
+    if (version.waits && task_of(version, task.run, task.task_no).executor == core::Executor::workflow && settle_child(call, task)) return;
     if (version.is_code() && rows.boolean(0, 2)) {
         if (look_at_code(call, task.run)) advance_run(call, task.run);
         return;

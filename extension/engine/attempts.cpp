@@ -5,6 +5,7 @@
 #include "engine/progress.hpp"
 #include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
+#include "engine/waits.hpp"
 
 extern "C" {
 #include "common/md5.h"
@@ -20,9 +21,9 @@ using core::task_state::failed;
 using core::task_state::timed_out;
 
 // What kind of error it is, the same for two runs that failed alike: class, code and the message without its numbers.
-std::string fingerprint(const Version &version, int32 task_no, Datum error)
+std::string fingerprint(const Version &version, const RunId &run, int32 task_no, Datum error)
 {
-    std::string text = version.workflow + '\n' + version.task(task_no).id + '\n' + pg::text_member(error, "class").value_or("") + '\n' +
+    std::string text = version.workflow + '\n' + task_of(version, run, task_no).id + '\n' + pg::text_member(error, "class").value_or("") + '\n' +
                        pg::text_member(error, "code").value_or("") + '\n';
     bool in_number = false;
     for (char c : pg::text_member(error, "message").value_or("")) {
@@ -37,14 +38,6 @@ std::string fingerprint(const Version &version, int32 task_no, Datum error)
         if (!pg_md5_hash(text.data(), text.size(), hash, &reason)) elog(ERROR, "could not compute a fingerprint: %s", reason);
     });
     return hash;
-}
-
-// Runs among these that are on their way to their end: no further attempt starts there.
-bool run_is_ending(const RunId &run)
-{
-    static pg::Statement select("select state <> 'r' or outcome is not null from _orch.run_{} where run_id = $1", {UUIDOID});
-    pg::Rows rows = select.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
-    return !rows.empty() && rows.boolean(0, 1);
 }
 
 // Seconds since the first attempt that counts began: after a reopen the count starts anew.
@@ -73,16 +66,27 @@ std::optional<int64> next_attempt_in(Call &call, const Version &version, const E
     return static_cast<int64>(delay * USECS_PER_SEC);
 }
 
-Datum retry_details(Datum error, int64 delay_us, TimestampTz due)
+}  // namespace
+
+bool run_is_ending(const RunId &run)
 {
-    std::string text =
-        R"({"error":)" + pg::json_text_of(error) + R"(,"delay_seconds":)" + std::to_string(static_cast<double>(delay_us) / USECS_PER_SEC) + R"(,"due_at":)";
-    char *stamp = nullptr;
-    pg::call_pg([&] { stamp = pstrdup(timestamptz_to_str(due)); });
-    return pg::jsonb_datum(text + core::to_text(std::string_view(stamp)) + "}");
+    static pg::Statement select("select state <> 'r' or outcome is not null from _orch.run_{} where run_id = $1", {UUIDOID});
+    pg::Rows rows = select.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
+    return !rows.empty() && rows.boolean(0, 1);
 }
 
-}  // namespace
+std::optional<int64> retry_delay(const core::RetryPolicy &policy, const core::TaskError &error, int counted, std::optional<bool> asked)
+{
+    const double delay = core::delay(policy, std::max(counted, 1), pg_prng_double(&pg_global_prng_state));
+    if (!core::should_retry(policy, error, counted, delay, asked)) return std::nullopt;
+    return static_cast<int64>(delay * USECS_PER_SEC);
+}
+
+std::string retry_details(const std::string &error, int64 delay_us, TimestampTz due)
+{
+    return R"({"error":)" + error + R"(,"delay_seconds":)" + std::to_string(static_cast<double>(delay_us) / USECS_PER_SEC) + R"(,"due_at":)" +
+           core::to_text(std::string_view(stamp_of(due))) + "}";
+}
 
 Datum error_json(std::string_view error_class, std::string_view code, std::string_view message)
 {
@@ -100,7 +104,7 @@ void write_dead_letter(Call &call, const RunId &run, const Version &version, int
                    .add(Int16GetDatum(attempt))
                    .add(CharGetDatum(state))
                    .add(error)
-                   .add(pg::text_datum(fingerprint(version, task_no, error)))
+                   .add(pg::text_datum(fingerprint(version, run, task_no, error)))
                    .add(time_datum(call.now())));
 }
 
@@ -118,9 +122,10 @@ void end_attempts(Call &call, std::span<const EndedAttempt> ended)
         if (e.how == HowEnded::timed_out) error_class = "timeout";
         const std::optional<int64> delay = next_attempt_in(call, version, e, error_class);
         const char final_state = error_class == "cancelled" ? cancelled : error_class == "timeout" ? timed_out : failed;
-        Transition t{e.attempt.run, e.attempt.task_no, core::task_state::running, delay ? core::task_state::scheduled : final_state};
+        Transition t{e.attempt.run, e.attempt.task_no, e.from, delay ? core::task_state::scheduled : final_state};
         const EventKind told = delay ? EventKind::task_retry_scheduled : core::task_end_event(final_state);
-        t.events = e.how == HowEnded::lease_expired ? EventKinds(EventKind::lease_expired, told) : EventKinds(told);
+        const std::optional<EventKind> first = e.how == HowEnded::lease_expired ? EventKind::lease_expired : e.first;
+        t.events = first ? EventKinds(*first, told) : EventKinds(told);
         t.forget_token = e.forget_token;
         if (delay) {
             t.due_at = call.now() + *delay;
@@ -138,10 +143,11 @@ void end_attempts(Call &call, std::span<const EndedAttempt> ended)
         if (!t.applied) continue;
         const Version &version = version_of(e->attempt.version_id);
         const int16 attempt = e->attempt.attempt;
-        if (e->how == HowEnded::lease_expired) call.events().add({t.run, t.task_no, t.no - 1, t.events.first(), attempt, call.engine_actor()});
+        if (t.events.count() == 2) call.events().add({t.run, t.task_no, t.no - 1, t.events.first(), attempt, call.engine_actor(), e->first_payload});
         const Datum actor = e->actor ? *e->actor : call.engine_actor();
         if (planned.to == core::task_state::scheduled) {
-            call.events().add({t.run, t.task_no, t.no, t.events.last(), attempt, actor, retry_details(e->error, planned.delay_us, *t.due_at), e->facts});
+            call.events().add({t.run, t.task_no, t.no, t.events.last(), attempt, actor,
+                               pg::jsonb_datum(retry_details(pg::json_text_of(e->error), planned.delay_us, *t.due_at)), e->facts});
             shared::on_commit_timer(*t.due_at, {t.run, t.task_no}, shared::TimerKind::retry);
             // Should the run have begun to end while this was not committed yet, whoever looked at it saw an attempt that runs.
             shared::on_commit_advance({t.run, run_itself});

@@ -1,6 +1,7 @@
 // The end of an attempt that did not succeed: another one after a delay, or the task's end with a dead letter.
 #pragma once
 
+#include "core/retry_policy.hpp"
 #include "engine/call.hpp"
 
 namespace orch::engine {
@@ -28,10 +29,22 @@ struct EndedAttempt {
     bool forget_token = false;       // a late settle is `lost`
     std::optional<Datum> actor = {};
     std::optional<Datum> facts = {};  // for the attempt's last event
+    char from = core::task_state::running;
+    std::optional<EventKind> first = {};  // told before the end; a lease that expired tells that
+    std::optional<Datum> first_payload = {};
 };
 
 /// Ends them all. Rows are locked by the caller.
 void end_attempts(Call &call, std::span<const EndedAttempt> ended);
+
+/// Whether a run is on its way to its end: no further attempt starts there.
+bool run_is_ending(const RunId &run);
+
+/// Microseconds before the attempt that comes after the `counted`th, nothing where there is none.
+std::optional<int64> retry_delay(const core::RetryPolicy &policy, const core::TaskError &error, int counted, std::optional<bool> asked = {});
+
+/// What task_retry_scheduled tells, as JSON text; `error` is one as well.
+std::string retry_details(const std::string &error, int64 delay_us, TimestampTz due);
 
 /// An error object as the engine makes it.
 Datum error_json(std::string_view error_class, std::string_view code, std::string_view message);

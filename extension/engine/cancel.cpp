@@ -28,4 +28,21 @@ std::string_view cancel(Call &call, const RunId &run, bool force)
     return core::run_state_name(core::run_state::cancelling);
 }
 
+bool cancel_by_engine(Call &call, const RunId &run)
+{
+    static pg::Statement update("with l as materialized (select r.run_id from _orch.run_{} r where r.run_id = $1 and r.state in ('q', 'd', 'r', 'p')"
+                                " for update of r skip locked)"
+                                " update _orch.run_{} r set state = 'c', no = r.no + 1,"
+                                " outcome = case when r.state in ('q', 'd') then 'c' else r.outcome end from l where r.run_id = l.run_id returning r.no",
+                                {UUIDOID});
+    static pg::Statement look("select 1 from _orch.run_{} r where r.run_id = $1 and r.state in ('q', 'd', 'r', 'p')", {UUIDOID});
+    if (!leaf_exists(day_of(run))) return true;
+    const Parameters<1> id = Parameters<1>().add(pg::uuid_datum(run));
+    const pg::Rows rows = update.run_on(day_of(run), id);
+    if (rows.empty()) return look.run_on(day_of(run), id).empty();
+    call.events().add({run, run_itself, rows.int4(0, 1), EventKind::run_cancel_requested, 0, call.engine_actor()});
+    shared::on_commit_cancel(run);
+    return true;
+}
+
 }  // namespace orch::engine

@@ -9,4 +9,7 @@ namespace orch::engine {
 /// Locks: waits for the run's row.
 std::string_view cancel(Call &call, const RunId &run, bool force);
 
+/// The same by the engine, without force, of a run that may be over. False where somebody holds its row: nothing was done.
+bool cancel_by_engine(Call &call, const RunId &run);
+
 }  // namespace orch::engine

@@ -39,10 +39,8 @@ bool is_remote(core::Executor executor)
 bool may_be_started(core::Executor executor)
 {
     using core::Executor;
-    return is_remote(executor) || executor == Executor::sleep || executor == Executor::until ||
-           (executor == Executor::signal && core::is_supported_executor("signal")) ||
-           (executor == Executor::workflow && core::is_supported_executor("workflow")) ||
-           (executor == Executor::approval && core::is_supported_executor("approval"));
+    return is_remote(executor) || executor == Executor::sleep || executor == Executor::until || executor == Executor::signal ||
+           executor == Executor::workflow || executor == Executor::approval;
 }
 
 std::optional<core::Executor> executor_of(const std::string &key)
@@ -89,7 +87,7 @@ void read_started(Entry &entry, size_t place, const Version &version)
             executor = found;
             if (!may_be_started(*found))
                 refuse(place, "has the executor " + core::in_quotes(key) + ", which code cannot start",
-                       "Use handler, command, callable, http, sleep or until.");
+                       "Use handler, command, callable, http, sleep, until, signal, approval or workflow.");
             if (*found == core::Executor::handler &&
                 (!value.is_string() || value.get_ref<const std::string &>().empty() || value.get_ref<const std::string &>()[0] == ':'))
                 refuse(place, "has no name of a handler");
@@ -256,34 +254,19 @@ void fill_row(Call &call, const CodeMain &main, const Entry &entry)
     call.events().add({main.run, entry.no, rows.int4(0, 1), EventKind::step_recorded, 0, call.role_actor(), entry.result, row_facts(entry, state)});
 }
 
-// What the engine runs by itself, rows that are pending: timers and the like.
+// What the engine runs by itself, rows that are pending: timers, signals, children.
 void start_in_engine(Call &call, const RunId &run, const Version &version, const std::vector<int32> &numbers)
 {
     std::vector<Transition> transitions;
     std::map<int32, InlineResult> results;
-    const FreshResults nothing_fresh;
     for (int32 no : numbers) {
-        InlineResult r = run_inline(call, run, version, task_of(version, run, no), {}, nothing_fresh);
-        Transition t{run, no, pending, r.state};
-        t.events = {EventKind::task_started, r.state == waiting ? EventKind::timer_created : core::task_end_event(r.state)};
-        t.attempts = 1;
-        t.started_at = call.now();
-        t.due_at = r.due_at;
-        if (core::is_final(r.state)) {
-            t.finished_at = call.now();
-            t.output_event = 2;
-        }
-        transitions.push_back(t);
+        InlineResult r = start_inline(call, {run, no}, version, task_of(version, run, no), pending, 1);
+        transitions.push_back(transition_of(call, {run, no}, pending, r));
         results.emplace(no, std::move(r));
     }
     apply(call, transitions);
-    for (const Transition &t : transitions) {
-        if (!t.applied) continue;
-        const InlineResult &r = results.at(t.task_no);
-        call.events().add({run, t.task_no, t.no - 1, t.events.first(), t.attempt, call.engine_actor()});
-        call.events().add({run, t.task_no, t.no, t.events.last(), t.attempt, call.engine_actor(), pg::jsonb_datum(r.json)});
-        if (t.due_at) shared::on_commit_timer(*t.due_at, {run, t.task_no}, shared::TimerKind::sleep);
-    }
+    for (const Transition &t : transitions)
+        if (t.applied) record_inline(call, version, t, results.at(t.task_no));
 }
 
 void cancel_at_once(Call &call, const RunId &run, const std::vector<int32> &numbers)

@@ -1,9 +1,11 @@
 #include "engine/code_run.hpp"
 
 #include "core/state_changes.hpp"
+#include "engine/child.hpp"
 #include "engine/pauses.hpp"
 #include "engine/progress.hpp"
 #include "engine/run_row.hpp"
+#include "engine/signal.hpp"
 #include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
 #include "engine/trigger.hpp"
@@ -314,6 +316,7 @@ RunId continue_as_new(Call &call, const std::string &lease, Datum input)
     if (!rows.is_null(0, 4)) options.traceparent = rows.text(0, 4);
     options.source = "continued";
     const RunId next = trigger(call, main.version->workflow, {&input, 1}, {}, options).front().run;
+    move_signals(call, main.run, next);
     std::vector<Settlement> settlements(1);
     settlements[0].lease_text = lease;
     settlements[0].lease = key;
@@ -414,6 +417,10 @@ bool close_code_rows(Call &call, const RunId &run, bool main_over)
         if (rows.letter(i, 2) == running) {
             left = true;
             if (main_over) shared::on_commit_stop_leases(run, no);
+            continue;
+        }
+        if (rows.letter(i, 2) == waiting && !close_child(call, {run, no})) {
+            missed = true;
             continue;
         }
         Transition t{run, no, rows.letter(i, 2), cancelled};

@@ -13,7 +13,7 @@ using core::TaskTime;
 
 // What a task's events tell beside the time.
 struct TaskStory {
-    std::string worker, error_class, error_message;
+    std::string worker, child, error_class, error_message;
     Json facts;
 };
 
@@ -32,8 +32,9 @@ RunStory story_of(const RunLook &run)
     static pg::Statement select(
         "select e.task_no, e.kind, e.at, case when e.kind = 21 then (e.payload ->> 'delay_seconds')::float8 end, e.facts,"
         " case when e.kind = 20 and starts_with(e.actor, 'worker:') then substr(e.actor, 8) end,"
-        " case when e.kind = 21 then e.payload -> 'error' when e.kind in (24, 25, 28) then e.payload end"
-        " from _orch.event_{} e where e.run_id = $1 and e.kind in (2, 6, 20, 21, 22, 23, 24, 25, 26, 27, 28, 40, 65) order by e.task_no, e.no",
+        " case when e.kind = 21 then e.payload -> 'error' when e.kind in (24, 25, 28) then e.payload end,"
+        " case when e.kind = 61 then e.payload ->> 'run_id' end"
+        " from _orch.event_{} e where e.run_id = $1 and e.kind in (2, 6, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 40, 61, 65) order by e.task_no, e.no",
         {UUIDOID});
     RunStory story;
     const pg::Rows rows = select.run_on(day_of(run.id), Parameters<1>().add(pg::uuid_datum(run.id)));
@@ -46,6 +47,7 @@ RunStory story_of(const RunLook &run)
         if (task < 0) continue;
         TaskStory &told = story.told[task];
         if (!rows.is_null(i, 6)) told.worker = rows.text(i, 6);
+        if (!rows.is_null(i, 8)) told.child = rows.text(i, 8);
         if (!ends_an_attempt(moment.kind)) continue;
         // The last attempt's word stands, and a success after a failure has none.
         told.facts = nullptr;
@@ -68,6 +70,7 @@ Json detail_of(const core::Plan &plan, int32 task, const TaskTime &time, const T
     Json detail{{"executor", core::executor_name(plan.tasks[task].executor)}};
     if (time.after >= 0) detail["after"] = plan.tasks[time.after].id;
     if (!told.worker.empty()) detail["worker"] = told.worker;
+    if (!told.child.empty()) detail["child"] = told.child;
     if (!told.error_class.empty() || !told.error_message.empty()) detail["error"] = Json{{"class", told.error_class}, {"message", told.error_message}};
     if (told.facts.is_object()) detail.update(told.facts);
     return detail;

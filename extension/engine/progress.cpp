@@ -2,6 +2,7 @@
 
 #include "core/state_changes.hpp"
 #include "core/trigger_rule.hpp"
+#include "engine/child.hpp"
 #include "engine/code_run.hpp"
 #include "engine/task_of.hpp"
 #include "shared/routes.hpp"
@@ -92,7 +93,7 @@ std::set<RunId> end_runs(Call &call, const std::vector<std::pair<RunId, const Ve
                                 " select r.run_id from unnest($1::uuid[]) u(run_id) join _orch.run_{} r on r.run_id = u.run_id"
                                 " where r.state = 'r' and r.outcome is null for update of r skip locked)"
                                 " update _orch.run_{} r set state = 'S', outcome = 'S', no = r.no + 1, finished_at = $2 from l where r.run_id = l.run_id"
-                                " returning r.run_id, r.no",
+                                " returning r.run_id, r.no, r.parent_run_id, r.parent_task_no",
                                 {UUIDARRAYOID, TIMESTAMPTZOID});
     std::set<RunId> ended;
     by_day(
@@ -104,6 +105,7 @@ std::set<RunId> end_runs(Call &call, const std::vector<std::pair<RunId, const Ve
             for (uint64 i = 0; i < rows.count(); i++) {
                 const RunId id = pg::uuid_of(rows.get(i, 1));
                 call.events().add({id, run_itself, rows.int4(i, 2), EventKind::run_succeeded, 0, call.engine_actor()});
+                tell_parent(rows.maybe(i, 3), rows.maybe(i, 4));
                 ended.insert(id);
             }
             for (size_t i = first; i < last; i++)

@@ -162,7 +162,7 @@ void insert_tasks(Call &call, int32 version_id, const core::Plan &plan)
         route.add(task.handler.empty() ? std::nullopt : std::optional(Int32GetDatum(routes.at(route_of(task)))));
         level.add(Int32GetDatum(task.level));
         is_finally.add(BoolGetDatum(task.is_finally));
-        max_attempts.add(Int32GetDatum(core::runs_in_engine(task.executor) ? 1 : task.retry.max_attempts));
+        max_attempts.add(Int32GetDatum(task.retry.max_attempts));
         dependencies.add(pg::text_datum(joined_ids(plan, task.parents)));
     }
     Parameters<12> parameters;

@@ -19,6 +19,9 @@ Examined examine(std::string_view text);
 /// Adds a warning for each handler that no registered worker serves on the task's queue. Inside a Call.
 void warn_of_unknown_handlers(Examined &examined);
 
+/// Adds a warning for each workflow that a task starts and that does not exist, and an error for each that would start this one again without end.
+void examine_children(Call &call, Examined &examined);
+
 struct Registered {
     std::string workflow;
     int32 version;

@@ -1,12 +1,15 @@
 // What the steward does when time has passed: timers, and leases whose worker was not heard of.
 #include "core/states.hpp"
 #include "engine/advance.hpp"
+#include "engine/child.hpp"
+#include "engine/inline_task.hpp"
 #include "engine/pauses.hpp"
 #include "engine/progress.hpp"
 #include "engine/settle.hpp"
 #include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
 #include "engine/upkeep.hpp"
+#include "engine/waits.hpp"
 #include "pg/isolated.hpp"
 #include "shared/settings.hpp"
 
@@ -79,53 +82,66 @@ std::vector<DueRow> lock_due(Call &call, std::vector<Timer> timers)
     return due;
 }
 
-// Delays are over: ready again.
+// Delays are over: ready again, or started again where the engine does that.
 void fire_retries(Call &call, const std::vector<DueRow> &due)
 {
     std::vector<Transition> transitions;
+    std::map<TaskRef, InlineResult> results;
     std::map<TaskRef, const Version *> versions;
     for (const DueRow &row : due) {
         if (row.state != scheduled || !row.due_at || *row.due_at > call.now()) continue;
-        Transition t{row.task.run, row.task.task_no, scheduled, ready};
-        t.events = EventKind::timer_fired;
-        t.ready_at = call.now();
-        transitions.push_back(t);
-        versions[row.task] = &version_of(row.attempt.version_id);
+        const Version &version = version_of(row.attempt.version_id);
+        const core::PlannedTask &task = task_of(version, row.task.run, row.task.task_no);
+        InlineResult result{ready};
+        if (core::runs_in_engine(task.executor)) {
+            // Where the run is about to end, the look that ends it cancels this as well.
+            if (!task.is_finally && run_is_ending(row.task.run)) continue;
+            result = start_inline(call, row.task, version, task, scheduled, row.attempt.attempt - row.attempt.attempts_before + 1);
+        }
+        transitions.push_back(transition_of(call, row.task, scheduled, result, EventKind::timer_fired));
+        results.emplace(row.task, std::move(result));
+        versions[row.task] = &version;
     }
     apply(call, transitions);
-    for (const Transition &t : transitions) {
-        if (!t.applied) continue;
-        const TaskRef task{t.run, t.task_no};
-        call.events().add({t.run, t.task_no, t.no, t.events.last(), t.attempt, call.engine_actor()});
-        queue_ready(*versions.at(task), task, call.now(), t.priority);
-    }
-}
-
-// Sleeps are over: they succeeded.
-void fire_sleeps(Call &call, const std::vector<DueRow> &due)
-{
-    std::vector<Transition> transitions;
-    std::map<TaskRef, const Version *> versions;
-    for (const DueRow &row : due) {
-        if (row.state != waiting || !row.due_at || *row.due_at > call.now()) continue;
-        Transition t{row.task.run, row.task.task_no, waiting, succeeded};
-        t.events = {EventKind::timer_fired, EventKind::task_succeeded};
-        t.output_event = 2;
-        t.finished_at = call.now();
-        transitions.push_back(t);
-        versions[row.task] = &version_of(row.attempt.version_id);
-    }
-    if (transitions.empty()) return;
-    apply(call, transitions);
-    const Datum nothing = pg::jsonb_datum("{}");
     std::vector<Succeeded> done;
     for (const Transition &t : transitions) {
         if (!t.applied) continue;
-        call.events().add({t.run, t.task_no, t.no - 1, t.events.first(), t.attempt, call.engine_actor()});
-        call.events().add({t.run, t.task_no, t.no, t.events.last(), t.attempt, call.engine_actor(), nothing});
-        done.push_back({t.run, versions.at({t.run, t.task_no}), t.task_no});
+        const TaskRef task{t.run, t.task_no};
+        const Version &version = *versions.at(task);
+        record_inline(call, version, t, results.at(task));
+        if (t.to == succeeded) done.push_back({t.run, &version, t.task_no});
+        else if (core::is_final(t.to)) follow_other_end(t.run, version, t.task_no, t.to);
     }
     follow_success(call, done, false);
+}
+
+// The time of a wait is over: a sleep has succeeded, whatever did not come has timed out.
+void fire_waits(Call &call, const std::vector<DueRow> &due)
+{
+    std::vector<EndedWait> over;
+    std::vector<EndedAttempt> late;
+    for (const DueRow &row : due) {
+        if (row.state != waiting || !row.due_at || *row.due_at > call.now()) continue;
+        const Version &version = version_of(row.attempt.version_id);
+        const core::PlannedTask &task = task_of(version, row.task.run, row.task.task_no);
+        if (task.executor == core::Executor::sleep || task.executor == core::Executor::until) {
+            over.push_back({.task = row.task, .version = &version, .output = pg::jsonb_datum("{}"), .by = EventKind::timer_fired});
+            continue;
+        }
+        if (!close_child(call, row.task)) {
+            shared::on_commit_timer(call.now() + look_again_us, row.task, TimerKind::sleep);
+            continue;
+        }
+        late.push_back({.attempt = row.attempt,
+                        .how = HowEnded::timed_out,
+                        .error = error_json("timeout", "timeout",
+                                            std::string(core::executor_name(task.executor)) + " took longer than " +
+                                                core::to_text(core::Json(task.timeout_seconds)) + " seconds"),
+                        .from = waiting,
+                        .first = EventKind::timer_fired});
+    }
+    end_waits(call, std::move(over), false);
+    end_attempts(call, late);
 }
 
 // Attempts whose worker did not end them at their timeout, and did not say so either.
@@ -191,7 +207,7 @@ void fire(Call &call, std::span<const Timer> timers)
     }
     const std::vector<DueRow> due = lock_due(call, of_tasks);
     fire_retries(call, due);
-    fire_sleeps(call, due);
+    fire_waits(call, due);
     fire_attempt_deadlines(call, due);
 }
 

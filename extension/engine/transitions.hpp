@@ -6,19 +6,28 @@
 
 namespace orch::engine {
 
-/// The one or two events that a change of a task leaves; none where a pending task becomes ready.
+/// The events that a change of a task leaves, in their order; none where a pending task becomes ready.
 class EventKinds {
 public:
     constexpr EventKinds() = default;
-    constexpr EventKinds(EventKind only) : kinds_{only, only}, count_(1) {}
-    constexpr EventKinds(EventKind first, EventKind second) : kinds_{first, second}, count_(2) {}
+    constexpr EventKinds(EventKind only) { add(only); }
+    constexpr EventKinds(EventKind first, EventKind second)
+    {
+        add(first);
+        add(second);
+    }
+
+    /// At most four.
+    constexpr void add(EventKind kind) { kinds_[count_++] = kind; }
 
     constexpr int16 count() const { return count_; }
     constexpr EventKind first() const { return kinds_[0]; }
     constexpr EventKind last() const { return kinds_[count_ - 1]; }
+    constexpr const EventKind *begin() const { return kinds_; }
+    constexpr const EventKind *end() const { return kinds_ + count_; }
 
 private:
-    EventKind kinds_[2] = {};
+    EventKind kinds_[4] = {};
     int16 count_ = 0;
 };
 

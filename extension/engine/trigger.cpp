@@ -18,7 +18,6 @@ constexpr size_t bulk = 50'000;
 // Counters are made for this many runs of one trigger; those of a larger one are told by advances.
 constexpr size_t counted_runs = 1000;
 constexpr int64 partitions_timeout_ms = 30'000;
-constexpr int priority_limit = 1000;
 constexpr int64 longest_timeout_us = INT64CONST(36'600) * USECS_PER_DAY;
 
 void check(const TriggerOptions &options)
@@ -30,7 +29,7 @@ void check(const TriggerOptions &options)
                         "unknown source " + core::in_quotes(options.source),
                         "A caller states manual, api or event; the others are the engine's own.",
                         {}};
-    if (options.priority < -priority_limit || options.priority > priority_limit)
+    if (options.priority < -most_priority || options.priority > most_priority)
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "priority " + std::to_string(options.priority) + " is not between -1000 and 1000", {}, {}};
     if (options.timeout_us && (*options.timeout_us <= 0 || *options.timeout_us > longest_timeout_us))
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "timeout must be more than zero and no more than 100 years", {}, {}};
@@ -128,12 +127,12 @@ void insert_run_rows(Call &call, const NewRuns &runs, int day, size_t first, siz
 {
     static pg::Statement insert(
         "insert into _orch.run_{} (run_id, created_at, started_at, run_at, deadline_at, version_id, no, priority, state, tenant, source, idempotency_key, "
-        "tags, traceparent, timeout_us)"
+        "tags, traceparent, timeout_us, parent_run_id, parent_task_no)"
         " select u.run_id, $3, case when u.state = 'r' then $3 end, $4, case when u.state = 'r' then $5 end, $6, case when u.state = 'd' then 1 else 2 end,"
-        "  $7, u.state, $8, $9, u.key, $10, $11, $13"
+        "  $7, u.state, $8, $9, u.key, $10, $11, $13, $14, $15"
         " from unnest($1::uuid[], $2::text[], $12::\"char\"[]) u(run_id, key, state)",
         {UUIDARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT2OID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, CHARARRAYOID,
-         INT8OID});
+         INT8OID, UUIDOID, INT4OID});
     const TriggerOptions &o = runs.options;
     pg::Column run(UUIDOID), key(TEXTOID), state(CHAROID);
     for (size_t i = first; i < last; i++) {
@@ -145,13 +144,15 @@ void insert_run_rows(Call &call, const NewRuns &runs, int day, size_t first, siz
     std::optional<Datum> deadline;
     if (o.timeout_us) deadline = time_datum(call.now() + *o.timeout_us);
     else if (seconds > 0) deadline = time_datum(call.now() + static_cast<int64>(seconds * USECS_PER_SEC));
-    Parameters<13> parameters;
+    Parameters<15> parameters;
     parameters.add(run.array()).add(key.array()).add(time_datum(call.now()));
     parameters.add(o.run_at ? std::optional<Datum>(time_datum(*o.run_at)) : std::nullopt).add(deadline);
     parameters.add(Int32GetDatum(runs.version.version_id)).add(Int16GetDatum(static_cast<int16>(o.priority + runs.version.plan.priority)));
     parameters.add(pg::text_datum(runs.version.tenant)).add(pg::text_datum(o.source)).add(o.tags);
     parameters.add(o.traceparent ? std::optional<Datum>(pg::text_datum(*o.traceparent)) : std::nullopt).add(state.array());
     parameters.add(o.timeout_us ? std::optional<Datum>(Int64GetDatum(*o.timeout_us)) : std::nullopt);
+    parameters.add(o.parent ? std::optional<Datum>(pg::uuid_datum(o.parent->run)) : std::nullopt);
+    parameters.add(o.parent ? std::optional<Datum>(Int32GetDatum(o.parent->task_no)) : std::nullopt);
     insert.run_on(day, parameters);
 }
 
@@ -247,13 +248,21 @@ void insert_runs(Call &call, NewRuns &runs)
             insert_run_rows(call, runs, day, first, last);
             insert_task_rows(call, runs, day, first, last);
         });
+    const Datum actor = o.parent ? call.engine_actor() : call.role_actor();
     for (size_t i = 0; i < runs.ids.size(); i++) {
-        call.events().add({runs.ids[i], run_itself, 1, EventKind::run_triggered, 0, call.role_actor(), runs.inputs[i]});
+        call.events().add({runs.ids[i], run_itself, 1, EventKind::run_triggered, 0, actor, runs.inputs[i]});
         if (runs.states[i] == core::first_run_state) continue;
         const EventKind next = runs.states[i] == core::run_state::running ? EventKind::run_started : EventKind::run_queued;
         call.events().add({runs.ids[i], run_itself, 2, next, 0, call.engine_actor()});
     }
     announce_started(call, runs, started);
+}
+
+[[noreturn]] void raise_no_partitions()
+{
+    require_not_held();
+    throw pg::error{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the partitions for new runs are not there yet",
+                    "The steward, a background worker, makes them ahead of time.", "See orch.health and the server's log for why it does not run."};
 }
 
 }  // namespace
@@ -264,11 +273,7 @@ std::vector<Triggered> trigger(Call &call, std::string_view workflow, std::span<
     require_not_held();
     const Current current = current_version(call.tenant(), workflow, options.version);
     if (inputs.empty()) return {};
-    if (!shared::partitions_ready() && !shared::wait_for_partitions(partitions_timeout_ms)) {
-        require_not_held();
-        throw pg::error{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the partitions for new runs are not there yet",
-                        "The steward, a background worker, makes them ahead of time.", "See orch.health and the server's log for why it does not run."};
-    }
+    if (!shared::partitions_ready() && !shared::wait_for_partitions(partitions_timeout_ms)) raise_no_partitions();
 
     std::vector<RunId> ids(inputs.size());
     ids[0] = shared::next_run_ids(static_cast<int>(inputs.size()));
@@ -298,6 +303,16 @@ std::vector<Triggered> trigger(Call &call, std::string_view workflow, std::span<
             result[i] = {run.run, false, run.state};
         }
     return result;
+}
+
+Triggered trigger_version(Call &call, const Version &version, Datum input, const TriggerOptions &options)
+{
+    // The steward itself calls this, and makes them: it cannot wait for them.
+    if (!shared::partitions_ready()) raise_no_partitions();
+    NewRuns runs{version, options, {shared::next_run_ids(1)}, {input}, {std::nullopt}, {}};
+    insert_runs(call, runs);
+    ForceSyncCommit();
+    return {runs.ids[0], true, runs.states[0]};
 }
 
 }  // namespace orch::engine

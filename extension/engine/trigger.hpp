@@ -15,7 +15,10 @@ struct TriggerOptions {
     std::optional<std::string> traceparent = {};
     std::string source = "manual";
     std::optional<int32> version = {};
+    std::optional<TaskRef> parent = {};  // the task that starts it
 };
+
+inline constexpr int most_priority = 1000;
 
 struct Triggered {
     RunId run;
@@ -26,5 +29,8 @@ struct Triggered {
 /// One run for each input. `keys` is empty or as long as `inputs`; a key that is taken gives its run where the input is the same, else raises OR004.
 std::vector<Triggered> trigger(Call &call, std::string_view workflow, std::span<const Datum> inputs, std::span<const std::optional<std::string>> keys,
                                const TriggerOptions &options);
+
+/// A run of that very version, by the engine's own doing: nothing is checked, no key is taken. Raises OR005.
+Triggered trigger_version(Call &call, const Version &version, Datum input, const TriggerOptions &options);
 
 }  // namespace orch::engine

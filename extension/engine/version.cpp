@@ -58,6 +58,9 @@ std::unique_ptr<Version> load(int32 version_id)
     version->plan = core::compile(std::get<core::Json>(parsed));
 
     const size_t count = version->plan.tasks.size();
+    version->waits = std::any_of(version->plan.tasks.begin(), version->plan.tasks.end(), [](const core::PlannedTask &t) {
+        return t.executor == core::Executor::signal || t.executor == core::Executor::workflow || t.executor == core::Executor::code;
+    });
     version->route_ids.resize(count);
     version->handlers.resize(count);
     version->specs.resize(count);
@@ -101,6 +104,13 @@ Current current_version(std::string_view tenant, std::string_view workflow, std:
         throw pg::error{pg::unknown_workflow, "unknown workflow " + name, {}, "Register it with orch.register, or see orch.workflows for those that exist."};
     }
     return {&version_of(rows.int4(0, 1)), rows.boolean(0, 2)};
+}
+
+const Version *find_version(std::string_view tenant, std::string_view workflow)
+{
+    static pg::Statement latest("select version_id from _orch.workflow where tenant = $1 and workflow = $2", {TEXTOID, TEXTOID});
+    const pg::Rows rows = latest.run(Parameters<2>().add(pg::text_datum(tenant)).add(pg::text_datum(workflow)));
+    return rows.empty() ? nullptr : &version_of(rows.int4(0, 1));
 }
 
 void trim_versions()

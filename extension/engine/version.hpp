@@ -14,6 +14,7 @@ struct Version {
     std::string tenant;
     std::string created_by;
     core::Plan plan;
+    bool waits = false;                // whether tasks of it may wait for signals or for other runs
     std::vector<int32> route_ids;      // by task; 0 for tasks that the engine runs
     mutable std::vector<Datum> specs;  // by task: what a lease gives out for tasks without templates; 0 until first used
     mutable std::vector<Datum> inputs;
@@ -46,6 +47,9 @@ struct Current {
     bool paused;
 };
 Current current_version(std::string_view tenant, std::string_view workflow, std::optional<int32> number);
+
+/// The version that a trigger takes now, or null where there is no such workflow.
+const Version *find_version(std::string_view tenant, std::string_view workflow);
 
 /// Drops compiled versions when they have become many; called at the start of an engine call, when nobody holds one.
 void trim_versions();

@@ -1,4 +1,5 @@
 // One task's part of orch.why: a function for each state.
+#include "engine/waits.hpp"
 #include "engine/why_facts.hpp"
 
 #include "core/problem.hpp"
@@ -40,7 +41,7 @@ std::string error_sentence(const WhyFacts &facts, int32 task)
 std::string attempt_of(const WhyFacts &facts, int32 task)
 {
     const TaskLook &t = facts.tasks[task];
-    const int last = t.attempts_before + (core::runs_in_engine(facts.plan_of(task).executor) ? 1 : facts.plan_of(task).retry.max_attempts);
+    const int last = t.attempts_before + facts.plan_of(task).retry.max_attempts;
     return std::to_string(t.attempt) + " of " + std::to_string(last);
 }
 
@@ -256,12 +257,55 @@ Answer why_code_waits(const WhyFacts &facts, Datum item)
     return {"waits for its steps", detail, {}};
 }
 
+Answer why_waits_for_signal(const WhyFacts &facts, Datum what, const std::string &since, const std::string &until)
+{
+    const std::string name = pg::text_member(what, "signal").value_or("");
+    return {"waits for a signal", "It waits for signal " + core::in_quotes(name) + since + "." + until,
+            "Send it: select orch.signal(" + sql_quoted(core::uuid_to_text(facts.run.id)) + ", " + sql_quoted(name) + ")."};
+}
+
+Answer why_waits_for_approval(const WhyFacts &facts, int32 task, Datum what, const std::string &since, const std::string &until)
+{
+    std::string names;
+    const std::optional<Datum> approval = pg::member(what, "approval");
+    const std::optional<Datum> roles = approval ? pg::member(*approval, "roles") : std::nullopt;
+    if (const auto list = roles ? pg::elements(*roles) : std::nullopt)
+        for (const Datum role : *list) names += (names.empty() ? "" : " or ") + pg::json_text_of(role);
+    if (names.empty()) names = "\"orch_operator\"";
+    return {"waits for an approval", "It waits for the decision of a member of " + names + since + "." + until,
+            "Decide it: select orch.approve(" + sql_quoted(core::uuid_to_text(facts.run.id)) + ", " + sql_quoted(facts.plan_of(task).id) + ")."};
+}
+
+Answer why_waits_for_child(Datum what, const std::string &since, const std::string &until)
+{
+    static pg::Statement select("select r.state from _orch.run_{} r where r.run_id = $1", {UUIDOID});
+    const std::string id = pg::text_member(what, "run_id").value_or("");
+    const std::optional<RunId> child = core::uuid_from_text(id);
+    std::string state = "gone";
+    if (child && leaf_exists(day_of(*child)))
+        if (const pg::Rows rows = select.run_on(day_of(*child), Parameters<1>().add(pg::uuid_datum(*child))); !rows.empty())
+            state = core::run_state_name(rows.letter(0, 1));
+    return {"waits for a child run",
+            "Run " + id + " of workflow " + core::in_quotes(pg::text_member(what, "workflow").value_or("")) + " is " + state + "; it waits for its end" +
+                since + "." + until,
+            "Ask what that waits for: select * from orch.why(" + sql_quoted(id) + ")."};
+}
+
 Answer why_waiting(const WhyFacts &facts, int32 task)
 {
     const TaskLook &look = facts.tasks[task];
     if (look.item && facts.plan_of(task).executor == core::Executor::code) return why_code_waits(facts, *look.item);
     if (look.due_at && *look.due_at <= facts.now)
         if (auto late = waits_for_engine(facts, "It was to go on at " + moment(facts, *look.due_at) + ".")) return *late;
+    const core::Executor executor = facts.plan_of(task).executor;
+    const bool for_word = executor == core::Executor::signal || executor == core::Executor::approval || executor == core::Executor::workflow;
+    if (const std::optional<WaitsFor> waits = for_word ? waits_for({facts.run.id, task}) : std::nullopt) {
+        const std::string since = look.started_at ? " since " + moment(facts, *look.started_at) : "";
+        const std::string until = look.due_at ? " It times out at " + moment(facts, *look.due_at) + "." : "";
+        if (executor == core::Executor::signal) return why_waits_for_signal(facts, waits->what, since, until);
+        if (executor == core::Executor::approval) return why_waits_for_approval(facts, task, waits->what, since, until);
+        return why_waits_for_child(waits->what, since, until);
+    }
     return {"sleeps", look.due_at ? "It goes on at " + moment(facts, *look.due_at) + "." : "It waits for a time.", {}};
 }
 

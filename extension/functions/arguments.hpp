@@ -1,7 +1,7 @@
 // Reading the arguments of a SQL call, and the shapes that answers have.
 #pragma once
 
-#include "engine/call.hpp"
+#include "engine/trigger.hpp"
 #include "pg/result_set.hpp"
 
 namespace orch::functions {
@@ -38,6 +38,26 @@ public:
 private:
     FunctionCallInfo info_;
 };
+
+/// A settle in a transaction that the caller keeps open must not hold more than its own rows.
+inline bool in_callers_transaction() { return IsTransactionBlock() || IsSubTransaction() || XactIsoLevel > XACT_READ_COMMITTED; }
+
+/// priority, run_at, tags, timeout, traceparent, source, version: in this order, from argument `first` on.
+inline engine::TriggerOptions options_from(const Arguments &arguments, int first)
+{
+    engine::TriggerOptions o;
+    if (!arguments.is_null(first)) o.priority = arguments.int4(first, "priority");
+    if (auto at = arguments.maybe(first + 1)) {
+        o.run_at = DatumGetTimestampTz(*at);
+        if (TIMESTAMP_NOT_FINITE(*o.run_at)) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "run_at must be a moment that comes", {}, {}};
+    }
+    o.tags = arguments.maybe(first + 2);
+    o.timeout_us = arguments.microseconds(first + 3);
+    o.traceparent = arguments.maybe_text(first + 4);
+    o.source = arguments.text(first + 5, "source");
+    if (!arguments.is_null(first + 6)) o.version = arguments.int4(first + 6, "version");
+    return o;
+}
 
 /// One row of the function's composite result, made in the caller's memory.
 template <int N>

@@ -41,9 +41,11 @@ Datum register_text(FunctionCallInfo fcinfo, const std::string &text, Spec spec)
     const bool is_new = must_be_new(Arguments(fcinfo));
     shared::require_preloaded();
     engine::require_primary("orch.register()");
-    const Examined examined = engine::examine(text);
+    Examined examined = engine::examine(text);
     if (core::has_errors(examined.problems)) raise_invalid(examined);
     Call call;
+    engine::examine_children(call, examined);
+    if (core::has_errors(examined.problems)) raise_invalid(examined);
     const engine::Registered registered = engine::register_definition(call, spec(), is_new);
     call.finish();
     return one_row<3>(fcinfo, {pg::text_datum(registered.workflow), Int32GetDatum(registered.version), BoolGetDatum(registered.created)});
@@ -67,6 +69,7 @@ Datum validate_text(FunctionCallInfo fcinfo, const std::string &text)
     Examined examined = engine::examine(text);
     if (!examined.spec.is_null()) {
         Call call;
+        engine::examine_children(call, examined);
         engine::warn_of_unknown_handlers(examined);
         call.finish();
     }

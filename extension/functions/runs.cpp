@@ -16,23 +16,6 @@ using engine::Triggered;
 using engine::TriggerOptions;
 using Key = std::optional<std::string>;
 
-// priority, run_at, tags, timeout, traceparent, source, version: in this order, from argument `first` on.
-TriggerOptions options_from(const Arguments &arguments, int first)
-{
-    TriggerOptions o;
-    if (!arguments.is_null(first)) o.priority = arguments.int4(first, "priority");
-    if (auto at = arguments.maybe(first + 1)) {
-        o.run_at = DatumGetTimestampTz(*at);
-        if (TIMESTAMP_NOT_FINITE(*o.run_at)) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "run_at must be a moment that comes", {}, {}};
-    }
-    o.tags = arguments.maybe(first + 2);
-    o.timeout_us = arguments.microseconds(first + 3);
-    o.traceparent = arguments.maybe_text(first + 4);
-    o.source = arguments.text(first + 5, "source");
-    if (!arguments.is_null(first + 6)) o.version = arguments.int4(first + 6, "version");
-    return o;
-}
-
 Triggered trigger_one(const Arguments &arguments)
 {
     const std::string workflow = arguments.text(0, "workflow");

@@ -123,9 +123,6 @@ Datum exchange(FunctionCallInfo fcinfo)
     return 0;
 }
 
-// A settle in a transaction that the caller keeps open must not hold more than its own rows.
-bool in_callers_transaction() { return IsTransactionBlock() || IsSubTransaction() || XactIsoLevel > XACT_READ_COMMITTED; }
-
 Datum complete_many(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);

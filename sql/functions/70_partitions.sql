@@ -45,7 +45,8 @@ begin
                 ('task', 'run_id, task_no', true),
                 ('event', 'run_id, task_no, no', false),
                 ('log', 'run_id, task_no, attempt, line_no', false),
-                ('progress', 'run_id, task_no, attempt', true)
+                ('progress', 'run_id, task_no, attempt', true),
+                ('signal', 'run_id, no', true)
             ) as l (parent, key, changes)
             where to_regclass(format('_orch.%I', l.parent || '_' || v_name)) is null
         loop

@@ -1,4 +1,4 @@
--- What runs. Five parents, range-partitioned by run id (a UUID v7, so by time), with no key and no index on any of them: a key on a partitioned
+-- What runs. Six parents, range-partitioned by run id (a UUID v7, so by time), with no key and no index on any of them: a key on a partitioned
 -- parent that belongs to an extension breaks pg_restore. The leaves are made by _orch.make_partitions, ahead of time, with their keys, before ATTACH.
 
 create table _orch.run (
@@ -83,8 +83,17 @@ create table _orch.progress (
 ) partition by range (run_id);
 comment on table _orch.progress is 'What attempts told last of how far they are, for those who look and for the attempt that comes next. Partitioned like its runs, so that it goes with them and no settle has to delete it.';
 
+create table _orch.signal (
+    run_id uuid not null,
+    no int not null,
+    taken_by int,
+    name text not null
+) partition by range (run_id);
+comment on table _orch.signal is 'Signals sent to runs: no is that of the run''s event signal_sent, which has the payload; taken_by the number of the task that got it, null while nobody has.';
+
 select pg_catalog.pg_extension_config_dump('_orch.run', '');
 select pg_catalog.pg_extension_config_dump('_orch.task', '');
 select pg_catalog.pg_extension_config_dump('_orch.event', '');
 select pg_catalog.pg_extension_config_dump('_orch.log', '');
 select pg_catalog.pg_extension_config_dump('_orch.progress', '');
+select pg_catalog.pg_extension_config_dump('_orch.signal', '');

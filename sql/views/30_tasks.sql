@@ -72,7 +72,7 @@ comment on column orch.tasks.task_id is 'The id that the definition gives it; of
 comment on column orch.tasks.task_no is 'Its number within the version, finally tasks last; what code made is numbered in the order in which the code did it.';
 comment on column orch.tasks.name is 'Its label.';
 comment on column orch.tasks.state is 'pending, ready, running, scheduled, waiting, then succeeded, failed, timed_out, skipped, upstream_failed or cancelled.';
-comment on column orch.tasks.executor is 'What does it: handler, command, callable, http, sql, sleep, until, decision, noop, code (the function of a workflow in code), or step (one in place, recorded by that).';
+comment on column orch.tasks.executor is 'What does it: handler, command, callable, http, sql, workflow, sleep, until, signal, approval, decision, noop, code (the function of a workflow in code), or step (one in place, recorded by that).';
 comment on column orch.tasks.handler is 'The handler that a worker must have, where the executor is a handler.';
 comment on column orch.tasks.queue is 'The queue that workers take it from.';
 comment on column orch.tasks.attempt is 'The number of the latest attempt, from 1; 0 before the first.';

@@ -107,5 +107,5 @@ grant select on orch.timers to orch_viewer;
 comment on view orch.timers is 'What goes on, or ends, by the clock alone; the deadlines of running attempts are with their leases.';
 comment on column orch.timers.run_id is 'The run.';
 comment on column orch.timers.task_id is 'The task, null for the run itself.';
-comment on column orch.timers.kind is 'retry, sleep, until, run_at (start of the run) or run_timeout.';
+comment on column orch.timers.kind is 'retry, sleep, until, run_at (start of the run), run_timeout, or signal, approval or workflow for the end of a task''s patience.';
 comment on column orch.timers.due_at is 'When it is due.';

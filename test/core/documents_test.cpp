@@ -96,6 +96,9 @@ TEST(documents, the_schema_has_the_grammars_words)
     EXPECT_EQ(keys_of(properties), task);
     EXPECT_EQ(keys_of(properties.at("http").at("properties")), names_of(http_fields()));
     EXPECT_EQ(keys_of(properties.at("decision").at("properties")), names_of(decision_fields()));
+    EXPECT_EQ(keys_of(properties.at("signal").at("properties")), names_of(signal_fields()));
+    EXPECT_EQ(keys_of(properties.at("approval").at("properties")), names_of(approval_fields()));
+    EXPECT_EQ(keys_of(properties.at("workflow").at("properties")), names_of(child_fields()));
     std::set<std::string> defaults = names_of(task_fields());
     for (const char *key : {"id", "name", "dependencies"}) defaults.erase(key);
     EXPECT_EQ(keys_of(schema().at("properties").at("defaults").at("properties")), defaults);
@@ -107,10 +110,9 @@ TEST(documents, the_schema_has_the_grammars_limits_and_choices)
     compare_limits(schema().at("properties"), workflow_fields());
     compare_limits(properties, task_fields());
     compare_limits(properties.at("decision").at("properties"), decision_fields());
-    for (std::string_view executor : executor_words())
-        EXPECT_EQ(!is_supported_executor(executor),
-                  properties.at(std::string(executor)).value("description", "").find("not_supported_yet") != std::string::npos)
-            << executor;
+    compare_limits(properties.at("signal").at("properties"), signal_fields());
+    compare_limits(properties.at("approval").at("properties"), approval_fields());
+    compare_limits(properties.at("workflow").at("properties"), child_fields());
 }
 
 TEST(documents, the_schema_lists_every_trigger_rule)

@@ -76,14 +76,25 @@ TEST(plan, timeouts_have_their_defaults)
 TEST(plan, retry_settings_come_from_the_task_then_defaults_then_ours)
 {
     const Plan plan = compiled(with_tasks(
-        R"({"a":{"noop":true},"b":{"noop":true,"retries":0,"retry_on":["timeout",75]},"c":{"noop":true,"retry_delay_seconds":90,"retry_backoff":"fixed"}})",
+        R"({"a":{"handler":"h"},"b":{"handler":"h","retries":0,"retry_on":["timeout",75]},"c":{"handler":"h","retry_delay_seconds":90,"retry_backoff":"fixed"}})",
         R"("defaults":{"retries":5,"retry_jitter":0})"));
     EXPECT_EQ(plan.tasks[0].retry.max_attempts, 6);
     EXPECT_EQ(plan.tasks[0].retry.jitter, 0);
     EXPECT_EQ(plan.tasks[1].retry.max_attempts, 1);
     EXPECT_EQ(plan.tasks[1].retry.retry_on, (Codes{"timeout", "75"}));
     EXPECT_EQ(delay(plan.tasks[2].retry, 4, 0), 90);
-    EXPECT_EQ(compiled(with_tasks(R"({"a":{"noop":true}})")).tasks[0].retry.max_attempts, 3);
+    EXPECT_EQ(compiled(with_tasks(R"({"a":{"handler":"h"}})")).tasks[0].retry.max_attempts, 3);
+}
+
+TEST(plan, waits_have_one_attempt_and_children_several)
+{
+    const Plan plan = compiled(with_tasks(
+        R"({"a":{"signal":{"name":"s","timeout_seconds":7},"retries":5},"b":{"approval":{},"timeout_seconds":8},"c":{"workflow":{"id":"w"},"retries":5}})"));
+    EXPECT_EQ(plan.tasks[0].retry.max_attempts, 1);
+    EXPECT_EQ(plan.tasks[0].timeout_seconds, 7);
+    EXPECT_EQ(plan.tasks[1].timeout_seconds, 8);
+    EXPECT_EQ(plan.tasks[2].retry.max_attempts, 6);
+    for (const PlannedTask &task : plan.tasks) EXPECT_TRUE(runs_in_engine(task.executor) && task.handler.empty());
 }
 
 TEST(plan, knows_what_templates_and_conditions_need)

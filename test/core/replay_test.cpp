@@ -50,6 +50,21 @@ Plan chain() { return worker_plan(R"({"a": {"handler": "h"}, "b": {"handler": "h
 
 }  // namespace
 
+TEST(replay, waits_end_by_what_they_wait_for)
+{
+    const Plan plan = compiled(with_tasks(R"({"a":{"signal":{"name":"s"}},"b":{"workflow":{"id":"w"}}})"));
+    Story story = Story(plan).begin().task("a", EventKind::task_started).task("a", EventKind::task_waiting).run(EventKind::signal_sent);
+    story.task("b", EventKind::task_started).task("b", EventKind::child_started);
+    EXPECT_EQ(story.states(), "ww");
+    story.task("a", EventKind::signal_received).task("b", EventKind::child_ended).task("b", EventKind::task_retry_scheduled);
+    EXPECT_EQ(story.task("a", EventKind::task_succeeded).states(), "Sd");
+    story.task("b", EventKind::timer_fired).task("b", EventKind::task_started).task("b", EventKind::child_started);
+    const ReplayedRun run = story.task("b", EventKind::child_ended).task("b", EventKind::task_cancelled).replayed();
+    EXPECT_TRUE(run.contradictions.empty());
+    EXPECT_EQ(run.tasks[1].attempt, 2);
+    EXPECT_EQ(run.tasks[1].output_no, run.tasks[1].events) << "a child that was cancelled says so";
+}
+
 TEST(replay, what_no_event_tells_follows_from_the_plan)
 {
     const Plan plan = chain();

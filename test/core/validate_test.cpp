@@ -117,8 +117,19 @@ TEST(validate, says_what_is_not_supported_yet)
         EXPECT_EQ(found_in(std::string(R"({"noop":true,")") + key + "\":1}"), (Codes{std::string("not_supported_yet /tasks/t/") + key}));
     for (const char *key : {"input_schema", "retention", "singleton_key", "debounce", "throttle", "depends_on_past", "latest_only"})
         EXPECT_EQ(found_beside(std::string("\"") + key + "\":1"), (Codes{std::string("not_supported_yet /") + key}));
-    for (const char *key : {"workflow", "signal", "approval"})
-        EXPECT_EQ(found_in(std::string("{\"") + key + "\":{}}"), (Codes{std::string("not_supported_yet /tasks/t/") + key}));
+}
+
+TEST(validate, checks_what_a_task_waits_for)
+{
+    EXPECT_EQ(found_in(R"({"signal":{"name":"s","timeout_seconds":1}})"), nothing);
+    EXPECT_EQ(found_in(R"({"signal":{}})"), (Codes{"missing_key /tasks/t/signal"}));
+    EXPECT_EQ(found_in(R"({"approval":{}})"), nothing);
+    EXPECT_EQ(found_in(R"({"approval":{"roles":["a"],"form":{},"timeout_seconds":0}})"), nothing);
+    EXPECT_EQ(found_in(R"({"approval":{"roles":[]}})"), (Codes{"out_of_range /tasks/t/approval/roles"}));
+    EXPECT_EQ(found_in(R"({"workflow":{"id":"{{ input.which }}","input":{},"wait":false,"parent_close":"abandon"}})"), nothing);
+    EXPECT_EQ(found_in(R"({"workflow":{"id":"a b"}})"), (Codes{"invalid_id /tasks/t/workflow/id"}));
+    EXPECT_EQ(found_in(R"({"workflow":{"id":"a","wait":1}})"), (Codes{"wrong_type /tasks/t/workflow/wait"}));
+    EXPECT_EQ(found_in(R"({"workflow":{"id":"a","when":1}})"), (Codes{"unknown_key /tasks/t/workflow/when"}));
 }
 
 TEST(validate, refuses_numbers_out_of_range_and_of_wrong_type)

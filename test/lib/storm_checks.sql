@@ -63,6 +63,12 @@ from (
     from _orch.event as e join orch.runs as r using (run_id) where r.workflow = 'narrow' and e.task_no = -1 and (e.kind = 2 or e.kind between 7 and 10)
 ) as a where active > 3
 union all
+select 'a signal that was not taken exactly once', format('%s %s', run_id, taken_by) from _orch.signal group by run_id, taken_by having taken_by is null or count(*) > 1
+union all
+select 'children not started once an attempt', format('%s %s: %s', t.run_id, t.task_id, count(r.run_id))
+from task as t left join _orch.run as r on r.parent_run_id = t.run_id and r.parent_task_no = t.task_no
+where t.executor = 'workflow' group by t.run_id, t.task_id, t.attempt having count(r.run_id) <> t.attempt
+union all
 select 'a position given twice', pos::text from _orch.event group by pos having count(*) > 1
 union all
 select 'left in shared memory', format('%s %s', used, part) from _orch.memory_status() where part in ('leases', 'counters') and used > 0

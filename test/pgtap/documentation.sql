@@ -49,6 +49,8 @@ insert into promised values
     ('workers', 'worker, state, version, queues, handlers, running, started_at, last_seen_at, metadata'),
     ('queues', 'queue, ready, running, waiting, oldest_ready_at, workers, paused'),
     ('timers', 'run_id, task_id, kind, due_at'),
+    ('signals', 'run_id, no, name, payload, sender, sent_at, taken_by'),
+    ('approvals', 'run_id, task_id, workflow, roles, form, since, due_at'),
     ('health', 'check, status, detail, hint');
 select is(
     left((

@@ -5,8 +5,8 @@ create extension if not exists pgtap;
 select no_plan();
 
 -- Far from now, so that no leaf of the steward is in the way.
-select is(_orch.make_partitions('2099-03-01', 2), 10, 'two days are ten leaves');
-select is(_orch.make_partitions('2099-03-01', 3), 5, 'what is there is not made again');
+select is(_orch.make_partitions('2099-03-01', 2), 12, 'two days are twelve leaves');
+select is(_orch.make_partitions('2099-03-01', 3), 6, 'what is there is not made again');
 select is(_orch.make_partitions('2099-03-01', 0), 0, 'no days, no leaves');
 
 select is(
@@ -20,11 +20,11 @@ select is(
     'the bound is the first millisecond of the day'
 );
 select is_empty(
-    $$ select c.relname from pg_class c where c.relname ~ '^(run|task|event|log|progress)_2099030[123]$' and c.relowner <> 'orch_engine'::regrole $$,
+    $$ select c.relname from pg_class c where c.relname ~ '^(run|task|event|log|progress|signal)_2099030[123]$' and c.relowner <> 'orch_engine'::regrole $$,
     'leaves belong to the engine''s role'
 );
 select is_empty(
-    $$ select i.indexrelid::regclass from pg_index i where i.indrelid in ('_orch.run'::regclass, '_orch.task'::regclass, '_orch.event'::regclass, '_orch.log'::regclass, '_orch.progress'::regclass) $$,
+    $$ select i.indexrelid::regclass from pg_index i where i.indrelid in ('_orch.run'::regclass, '_orch.task'::regclass, '_orch.event'::regclass, '_orch.log'::regclass, '_orch.progress'::regclass, '_orch.signal'::regclass) $$,
     'the parents have no key and no index, since a restore would meet it twice'
 );
 select is_empty(
@@ -35,24 +35,25 @@ select results_eq(
     $$ select c.oid::regclass, array_agg(a.attname order by k.place)
        from pg_class c join pg_index i on i.indrelid = c.oid and i.indisprimary, unnest(i.indkey) with ordinality k (attnum, place)
        join pg_attribute a on a.attnum = k.attnum
-       where a.attrelid = i.indrelid and c.relname ~ '^(run|task|event|log|progress)_20990301$'
+       where a.attrelid = i.indrelid and c.relname ~ '^(run|task|event|log|progress|signal)_20990301$'
        group by 1 order by 1 $$,
     $$ values
         ('_orch.run_20990301'::regclass, '{run_id}'::name[]),
         ('_orch.task_20990301', '{run_id,task_no}'),
         ('_orch.event_20990301', '{run_id,task_no,no}'),
         ('_orch.log_20990301', '{run_id,task_no,attempt,line_no}'),
-        ('_orch.progress_20990301', '{run_id,task_no,attempt}') $$,
+        ('_orch.progress_20990301', '{run_id,task_no,attempt}'),
+        ('_orch.signal_20990301', '{run_id,no}') $$,
     'each leaf has its key'
 );
 select results_eq(
-    $$ select c.oid::regclass, count(*) from pg_class c join pg_index i on i.indrelid = c.oid where c.relname ~ '^(run|task|event|log|progress)_20990301$' group by 1 order by 1 $$,
-    $$ values ('_orch.run_20990301'::regclass, 1::bigint), ('_orch.task_20990301', 1), ('_orch.event_20990301', 2), ('_orch.log_20990301', 1), ('_orch.progress_20990301', 1) $$,
+    $$ select c.oid::regclass, count(*) from pg_class c join pg_index i on i.indrelid = c.oid where c.relname ~ '^(run|task|event|log|progress|signal)_20990301$' group by 1 order by 1 $$,
+    $$ values ('_orch.run_20990301'::regclass, 1::bigint), ('_orch.task_20990301', 1), ('_orch.event_20990301', 2), ('_orch.log_20990301', 1), ('_orch.progress_20990301', 1), ('_orch.signal_20990301', 1) $$,
     'and no index beside it but the one on the feed''s position'
 );
 select results_eq(
-    $$ select c.oid::regclass from pg_class c where c.relname ~ '^(run|task|event|log|progress)_20990301$' and 'fillfactor=28' = any (c.reloptions) order by 1 $$,
-    $$ values ('_orch.run_20990301'::regclass), ('_orch.task_20990301'), ('_orch.progress_20990301') $$,
+    $$ select c.oid::regclass from pg_class c where c.relname ~ '^(run|task|event|log|progress|signal)_20990301$' and 'fillfactor=28' = any (c.reloptions) order by 1 $$,
+    $$ values ('_orch.run_20990301'::regclass), ('_orch.task_20990301'), ('_orch.progress_20990301'), ('_orch.signal_20990301') $$,
     'rows that change have room for three versions on their page'
 );
 select is_empty(
@@ -110,8 +111,8 @@ declare
     v_line text;
 begin
     for v_line in execute 'explain (analyze, costs off, timing off, summary off) ' || query loop
-        if v_line ~ ' on (run|task|event|log|progress)_' and v_line !~ 'never executed|Bitmap Heap' then
-            return next substring(v_line from ' on ((?:run|task|event|log|progress)_\d+)') || case when v_line ~ 'Index' then ' by key' else ' by scan' end;
+        if v_line ~ ' on (run|task|event|log|progress|signal)_' and v_line !~ 'never executed|Bitmap Heap' then
+            return next substring(v_line from ' on ((?:run|task|event|log|progress|signal)_\d+)') || case when v_line ~ 'Index' then ' by key' else ' by scan' end;
         end if;
     end loop;
 end

@@ -15,6 +15,11 @@ select lease from orch.lease('tenants_secret', 1) \gset
 call pg_temp.wait_until($$ select exists (select from orch.dead_letters where workflow = 'tenants_secret') $$);
 select id as dead_letter from orch.dead_letters where workflow = 'tenants_secret' \gset
 
+select pg_temp.define('tenants_secret_wait', '{"a": {"approval": {}}}');
+select orch.trigger('tenants_secret_wait') as wait \gset
+select orch.signal(:'wait', 'tenants_secret');
+call pg_temp.wait_until($$ select exists (select from orch.approvals where workflow = 'tenants_secret_wait') $$);
+
 create function pg_temp.seen() returns table (name text, rows bigint)
 language plpgsql
 as $$
@@ -52,6 +57,9 @@ begin
         format('select orch.cancel(%L)', run),
         format('select orch.cancel(%L, true)', run),
         format('select orch.retry(%L)', run),
+        format('select orch.signal(%L, ''s'')', run),
+        format('select orch.approve(%L, ''a'')', run),
+        'select orch.signal_with_start(''tenants_secret'', ''s'')',
         format('select * from orch.redrive(%s)', dead_letter),
         'select * from orch.redrive(''{"workflow": "tenants_secret"}''::jsonb)',
         format('select orch.discard(%s)', dead_letter),
