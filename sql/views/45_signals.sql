@@ -5,33 +5,16 @@ select
     s.run_id,
     s.no,
     s.name,
-    (
-        select e.payload -> 'payload'
-        from _orch.event as e
-        where e.run_id = s.run_id
-            and e.task_no = -1
-            and e.no = s.no
-    ) as payload,
-    (
-        select regexp_replace(e.actor, '^role:', '')
-        from _orch.event as e
-        where e.run_id = s.run_id
-            and e.task_no = -1
-            and e.no = s.no
-    ) as sender,
-    (
-        select e.at
-        from _orch.event as e
-        where e.run_id = s.run_id
-            and e.task_no = -1
-            and e.no = s.no
-    ) as sent_at,
+    e.payload -> 'payload' as payload,
+    regexp_replace(e.actor, '^role:', '') as sender,
+    e.at as sent_at,
     coalesce(
         (select p.task_id from _orch.version_task as p where p.version_id = r.version_id and p.task_no = s.taken_by),
         (select t.item ->> 'id' from _orch.task as t where t.run_id = s.run_id and t.task_no = s.taken_by)
     ) as taken_by
 from _orch.signal as s
 join _orch.run as r on r.run_id = s.run_id
+join _orch.event as e on e.run_id = s.run_id and e.task_no = -1 and e.no = s.no
 where _orch.tenant_allowed(r.tenant);
 
 revoke all on orch.signals from public;
