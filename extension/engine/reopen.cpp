@@ -2,6 +2,7 @@
 
 #include "core/state_changes.hpp"
 #include "engine/code_run.hpp"
+#include "engine/erase.hpp"
 #include "engine/heartbeat.hpp"
 #include "engine/progress.hpp"
 #include "engine/run_row.hpp"
@@ -74,6 +75,7 @@ std::vector<Redriven> reopen(Call &call, const RunId &run, const RunRow &row, st
                                 {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
     const Version &version = version_of(row.version_id);
     require_open();
+    refuse_erased(run);
     ForceSyncCommit();
     forget_progress(run, version.plan.main_count, with_other_input);
     if (version.is_code()) reopen_code_rows(call, run, version);
@@ -139,6 +141,7 @@ std::string_view retry(Call &call, const RunId &run)
 std::vector<Redriven> redrive(Call &call, int64 dead_letter, std::optional<Datum> input)
 {
     static pg::Statement give_input("update _orch.task_{} set input = $3 where run_id = $1 and task_no = $2", {UUIDOID, INT4OID, JSONBOID});
+    refuse_erased(dead_letter_of(dead_letter).run);
     const DeadLetter letter = open_dead_letter(dead_letter);
     // The run's row first, as everybody does; then the letter once more, since another redrive may have come before.
     const RunRow row = lock_run_row(call, letter.run);

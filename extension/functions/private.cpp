@@ -1,6 +1,7 @@
 // `_orch.*`: words for letters, the engine's clock, and what shared memory holds, for views and tests.
 #include "core/grammar.hpp"
 #include "core/states.hpp"
+#include "engine/erase.hpp"
 #include "engine/results.hpp"
 #include "functions/arguments.hpp"
 #include "shared/clock.hpp"
@@ -116,6 +117,8 @@ std::string_view phase_word(shared::Phase phase)
     return {};
 }
 
+Datum history_is_open(FunctionCallInfo) { return BoolGetDatum(engine::history_is_open()); }
+
 Datum engine_status(FunctionCallInfo fcinfo)
 {
     pg::ResultSet result(fcinfo);
@@ -182,6 +185,7 @@ ORCH_FUNCTION(orch_private_attach, orch::functions::attach)
 ORCH_FUNCTION(orch_private_tenant_allowed, orch::functions::tenant_allowed)
 ORCH_FUNCTION(orch_private_run_outputs, orch::functions::run_outputs)
 ORCH_FUNCTION(orch_private_task_input, orch::functions::task_input)
+ORCH_FUNCTION(orch_private_history_is_open, orch::functions::history_is_open)
 ORCH_FUNCTION(orch_private_engine_status, orch::functions::engine_status)
 ORCH_FUNCTION(orch_private_memory_status, orch::functions::memory_status)
 ORCH_FUNCTION(orch_private_worker_status, orch::functions::worker_status)

@@ -1,6 +1,7 @@
 // orch.trigger and its forms, cancel, retry, redrive, discard.
 #include "core/states.hpp"
 #include "engine/cancel.hpp"
+#include "engine/erase.hpp"
 #include "engine/reopen.hpp"
 #include "engine/trigger.hpp"
 #include "functions/arguments.hpp"
@@ -155,6 +156,30 @@ Datum discard(FunctionCallInfo fcinfo)
     return 0;
 }
 
+Datum delete_run(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    const core::Uuid run = arguments.uuid(0, "run");
+    const std::string reason = arguments.text(1, "reason");
+    engine::require_primary("orch.delete_run()");
+    Call call;
+    engine::delete_run(call, run, reason);
+    call.finish();
+    return 0;
+}
+
+Datum erase(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    const core::Uuid run = arguments.uuid(0, "run");
+    const std::string reason = arguments.text(1, "reason");
+    engine::require_primary("orch.erase()");
+    Call call;
+    const bool erased = engine::erase(call, run, reason);
+    call.finish();
+    return BoolGetDatum(erased);
+}
+
 }  // namespace
 
 }  // namespace orch::functions
@@ -167,3 +192,5 @@ ORCH_FUNCTION(orch_cancel, orch::functions::cancel)
 ORCH_FUNCTION(orch_retry, orch::functions::retry)
 ORCH_FUNCTION(orch_redrive, orch::functions::redrive)
 ORCH_FUNCTION(orch_discard, orch::functions::discard)
+ORCH_FUNCTION(orch_delete_run, orch::functions::delete_run)
+ORCH_FUNCTION(orch_erase, orch::functions::erase)

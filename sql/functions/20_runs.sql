@@ -1,4 +1,4 @@
--- Run: trigger one or many, cancel, retry, wait for the end, read the result. All may join the caller's transaction but await_run, which sleeps.
+-- Run: trigger one or many, cancel, retry, wait for the end, read the result, take it away. All may join the caller's transaction but await_run, which sleeps.
 
 create or replace function orch.trigger(
     workflow text,
@@ -133,3 +133,21 @@ revoke execute on procedure orch.await_run(uuid, interval) from public;
 grant execute on procedure orch.await_run(uuid, interval) to orch_viewer;
 comment on procedure orch.await_run(uuid, interval) is
     'Sleeps, without a snapshot, until the run is over or the timeout has passed, which is no error; refused in a transaction block (25001). Unknown: OR003.';
+
+create or replace function orch.delete_run(run uuid, reason text)
+returns void
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_delete_run';
+revoke execute on function orch.delete_run(uuid, text) from public;
+grant execute on function orch.delete_run(uuid, text) to orch_admin;
+comment on function orch.delete_run(uuid, text) is
+    'Takes away a run that is over with its history, logs, dead letters and idempotency key, and says so in orch.audit. One that goes on, or whose parent does: OR020; unknown: OR003.';
+
+create or replace function orch.erase(run uuid, reason text)
+returns boolean
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_erase';
+revoke execute on function orch.erase(uuid, text) from public;
+grant execute on function orch.erase(uuid, text) to orch_admin;
+comment on function orch.erase(uuid, text) is
+    'Puts {"erased": {at, by, reason}} in the place of every input, output, error, tag, progress and measured fact of a run that is over, empties its log lines, and says so in orch.audit; states and times stay. False if it was erased before. One that goes on: OR020; unknown: OR003.';

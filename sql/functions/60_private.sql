@@ -86,6 +86,13 @@ revoke execute on function _orch.item_executor(jsonb) from public;
 grant execute on function _orch.item_executor(jsonb) to orch_viewer;
 comment on function _orch.item_executor(jsonb) is 'The executor of a task that code made, by its definition; step for one in place.';
 
+create or replace function _orch.history_is_open()
+returns boolean
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_private_history_is_open';
+revoke execute on function _orch.history_is_open() from public;
+comment on function _orch.history_is_open() is 'Whether this very statement is one by which orch.delete_run or orch.erase changes the history.';
+
 create or replace function _orch.engine_status()
 returns table (
     phase text,

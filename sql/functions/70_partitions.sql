@@ -8,15 +8,23 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- Only ever true while the engine itself runs a statement of these two verbs, which is nothing that a session could set.
+    if tg_level = 'ROW' and tg_argv[0] is null and _orch.history_is_open() then
+        return case tg_op when 'DELETE' then old else new end;
+    end if;
     raise exception using
         errcode = '55000',
-        message = 'the event log is append-only',
+        message = format('the %s is append-only', coalesce(tg_argv[0], 'event log')),
         detail = format('%s on %I.%I was refused.', tg_op, tg_table_schema, tg_table_name),
-        hint = 'History is added to and never changed; old days go away as whole partitions.';
+        hint = 'History is added to and never changed; old days go away as whole partitions, single runs by orch.delete_run and orch.erase.';
 end
 $$;
 revoke execute on function _orch.refuse_change() from public;
-comment on function _orch.refuse_change() is 'Refuses whatever it is the trigger of.';
+comment on function _orch.refuse_change() is 'Refuses whatever it is the trigger of, but for orch.delete_run and orch.erase. An argument names a table that is open to nobody at all.';
+
+create or replace trigger refuse_change before update or delete on _orch.audit for each row execute function _orch.refuse_change('audit trail');
+create or replace trigger refuse_truncate before truncate on _orch.audit for each statement execute function _orch.refuse_change('audit trail');
+alter table _orch.audit enable always trigger refuse_change, enable always trigger refuse_truncate;
 
 create or replace function _orch.make_partitions(from_day date, days int)
 returns int

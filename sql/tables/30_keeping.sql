@@ -1,4 +1,4 @@
--- Plain tables beside the runs: idempotency keys, dead letters, workers, and which cluster this database belongs to.
+-- Plain tables beside the runs: idempotency keys, dead letters, workers, who took something away, and which cluster this database belongs to.
 
 create table _orch.idempotency (
     workflow_id int not null references _orch.workflow,
@@ -43,6 +43,20 @@ create table _orch.worker (
 );
 comment on table _orch.worker is 'Who has ever asked for work here. A worker is known by its id, never by its session.';
 
+create table _orch.audit (
+    audit_id bigint generated always as identity primary key,
+    at timestamptz not null,
+    actor text not null,
+    action text not null,
+    run_id uuid,
+    workflow text,
+    tenant text not null,
+    reason text not null,
+    details jsonb
+);
+comment on table _orch.audit is 'Insert-only: who took something out of the history. Names and not ids, since what they stand for may be gone.';
+create index audit_by_run on _orch.audit (run_id);
+
 create table _orch.installation (
     singleton boolean primary key default true check (singleton),
     system_identifier bigint not null,
@@ -58,4 +72,6 @@ select pg_catalog.pg_extension_config_dump('_orch.dead_letter_id_seq', '');
 select pg_catalog.pg_extension_config_dump('_orch.parked_run', '');
 select pg_catalog.pg_extension_config_dump('_orch.worker', '');
 select pg_catalog.pg_extension_config_dump('_orch.worker_worker_id_seq', '');
+select pg_catalog.pg_extension_config_dump('_orch.audit', '');
+select pg_catalog.pg_extension_config_dump('_orch.audit_audit_id_seq', '');
 select pg_catalog.pg_extension_config_dump('_orch.installation', '');

@@ -105,3 +105,30 @@ comment on column orch.dead_letters.input is 'The input of the task.';
 comment on column orch.dead_letters.resolved_at is 'When it was resolved.';
 comment on column orch.dead_letters.resolved_by is 'The role that resolved it.';
 comment on column orch.dead_letters.tenant is 'The tenant that it belongs to.';
+
+create or replace view orch.audit with (security_barrier) as
+select
+    a.at,
+    a.actor,
+    a.action,
+    a.run_id,
+    a.workflow,
+    a.tenant,
+    a.reason,
+    a.details
+from _orch.audit as a
+cross join (select) as read_only
+where _orch.tenant_allowed(a.tenant)
+order by a.audit_id desc;
+
+revoke all on orch.audit from public;
+grant select on orch.audit to orch_viewer;
+comment on view orch.audit is 'What was taken out of the history, the newest first; nobody can change or delete a row.';
+comment on column orch.audit.at is 'When.';
+comment on column orch.audit.actor is 'Who did it: role:NAME.';
+comment on column orch.audit.action is 'delete_run or erase.';
+comment on column orch.audit.run_id is 'The run.';
+comment on column orch.audit.workflow is 'What it ran.';
+comment on column orch.audit.tenant is 'The tenant that it belonged to.';
+comment on column orch.audit.reason is 'Why, in the words of who did it.';
+comment on column orch.audit.details is 'The state that the run was in, and how many rows were deleted or erased.';
