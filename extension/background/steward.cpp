@@ -188,6 +188,7 @@ bool do_chores(Steward &steward, const shared::Chores &chores)
     if (chores.timers && !do_turn(steward, "firing timers", [](void *) { return engine::fire_timers(at_once); })) return false;
     if (chores.leases && !do_turn(steward, "taking back expired leases", [](void *) { return engine::reap_leases(at_once); })) return false;
     if (chores.refusals && !do_turn(steward, "recording refused settles", [](void *) { return engine::record_refusals(at_once); })) return false;
+    if (chores.fallbacks && !do_turn(steward, "ending tasks by their fallback", [](void *) { return engine::fall_back(at_once); })) return false;
     const auto sweep = [](void *) {
         shared::take_sweep();
         engine::sweep();

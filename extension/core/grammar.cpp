@@ -66,8 +66,8 @@ constexpr Field task_table[] = {
     {"concurrency_key", Shape::not_yet},
     {"concurrency_limit", Shape::not_yet},
     {"rate_limit", Shape::not_yet},
-    {"circuit", Shape::not_yet},
-    {"fallback", Shape::not_yet},
+    {"circuit", Shape::checked_apart},
+    {"fallback", Shape::any},
     {"compensate", Shape::not_yet},
     {"cache", Shape::not_yet},
     {"expected_seconds", Shape::not_yet},
@@ -88,6 +88,13 @@ constexpr Field http_table[] = {
     {"body", Shape::any},
     {"expect", Shape::any},
     {"llm", Shape::object},
+};
+
+constexpr Field circuit_table[] = {
+    {"name", Shape::id},
+    {"failures", Shape::integer, 1, 1000},
+    {"open_seconds", Shape::number, 0.001, longest_seconds},
+    {"successes", Shape::integer, 1, 1000},
 };
 
 constexpr Field decision_table[] = {
@@ -220,6 +227,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b)
 std::span<const Field> workflow_fields() { return workflow_table; }
 std::span<const Field> task_fields() { return task_table; }
 std::span<const Field> http_fields() { return http_table; }
+std::span<const Field> circuit_fields() { return circuit_table; }
 std::span<const Field> decision_fields() { return decision_table; }
 std::span<const Field> signal_fields() { return signal_table; }
 std::span<const Field> approval_fields() { return approval_table; }

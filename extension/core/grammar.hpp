@@ -42,6 +42,7 @@ inline constexpr std::size_t longest_name = 1000;
 std::span<const Field> workflow_fields();
 std::span<const Field> task_fields();
 std::span<const Field> http_fields();
+std::span<const Field> circuit_fields();
 std::span<const Field> decision_fields();
 std::span<const Field> signal_fields();
 std::span<const Field> approval_fields();

@@ -64,6 +64,24 @@ RetryPolicy retry_policy(const Settings &settings)
     return policy;
 }
 
+void set_circuit(PlannedTask &task, const Settings &settings)
+{
+    const Json *circuit = settings.find("circuit");
+    // One in `defaults` is for the tasks that workers run.
+    if (circuit == nullptr || runs_in_engine(task.executor) || task.executor == Executor::sql) return;
+    const std::string by_itself = task.executor == Executor::handler ? task.handler : "";
+    task.circuit = circuit->is_string() ? circuit->get<std::string>() : text_or(member(*circuit, "name"), by_itself);
+    if (task.circuit.empty()) return;
+    CircuitPolicy &policy = task.circuit_policy;
+    policy.failures = integer_or(member(*circuit, "failures"), policy.failures);
+    policy.successes = integer_or(member(*circuit, "successes"), policy.successes);
+    policy.open_us = static_cast<int64_t>(number_or(member(*circuit, "open_seconds"), static_cast<double>(policy.open_us) / 1e6) * 1e6);
+    if (const Json *fallback = settings.find("fallback")) {
+        task.has_fallback = true;
+        task.fallback = *fallback;
+    }
+}
+
 double default_timeout(const PlannedTask &task)
 {
     if (task.executor != Executor::http) return 0;
@@ -102,7 +120,7 @@ void note_references(const Plan &plan, PlannedTask &task, std::string_view jsonp
 
 void note_templates(const Plan &plan, PlannedTask &task)
 {
-    for (const Json *value : {&task.definition, &task.input, &task.env, &task.params}) {
+    for (const Json *value : {&task.definition, &task.input, &task.env, &task.params, &task.fallback}) {
         for_each_text(*value, [&](const std::string &text) {
             if (!text_has_template(text)) return;
             task.has_templates = true;
@@ -141,6 +159,7 @@ PlannedTask plan_task(const TaskEntry &entry, const Settings &settings, const st
     task.timeout_seconds = number_or(settings.find("timeout_seconds"), default_timeout(task));
     if (const Json *own = member(task.definition, "timeout_seconds"); own && (task.executor == Executor::signal || task.executor == Executor::approval))
         task.timeout_seconds = number_or(own, task.timeout_seconds);
+    set_circuit(task, settings);
     return task;
 }
 

@@ -1,6 +1,7 @@
 // A validated definition, compiled for the engine: tasks by number, edges both ways, policies as numbers.
 #pragma once
 
+#include "core/circuit.hpp"
 #include "core/json.hpp"
 #include "core/retry_policy.hpp"
 #include "core/trigger_rule.hpp"
@@ -40,12 +41,16 @@ struct PlannedTask {
     std::string when;                             // SQL/JSON path predicate, empty where there is none
     Json definition;                              // the executor's own value: a string, array or object
     Json input, env, params, metadata, settings;  // null where absent
-    bool has_templates = false;                   // anywhere in definition, input, env or params
+    bool has_templates = false;                   // anywhere in definition, input, env, params or fallback
     std::vector<int32_t> referenced;              // tasks that its templates and `when` name, by number: the outputs to load
     bool references_input = false;                // whether templates or `when` name `input`
     bool references_run = false;
     RetryPolicy retry;
     double timeout_seconds = 0;  // of an attempt, 0 = none
+    std::string circuit;         // its name, empty where the task has none
+    CircuitPolicy circuit_policy;
+    bool has_fallback = false;  // only with a circuit
+    Json fallback;              // the output while the circuit is open; template
 };
 
 struct Plan {

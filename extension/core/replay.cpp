@@ -64,13 +64,24 @@ private:
         }
     }
 
+    static bool is_by_fallback(char state, EventKind kind)
+    {
+        return kind == EventKind::task_succeeded && (state == task_state::pending || state == task_state::ready);
+    }
+    // What code made is not in the plan.
+    bool may_fall_back(int32_t task_no) const
+    {
+        const auto task = static_cast<std::size_t>(task_no);
+        return task >= plan_.tasks.size() || plan_.tasks[task].has_fallback;
+    }
+
     void add_to_task(const RecordedEvent &event, Replayed &row)
     {
         const auto kind = static_cast<EventKind>(event.kind);
         const std::optional<char> next = !brings_its_state(kind)                   ? task_state_after(row.state, kind)
                                          : may_bring(row.state, kind, event.state) ? std::optional(event.state)
                                                                                    : std::nullopt;
-        if (!next) {
+        if (!next || (is_by_fallback(row.state, kind) && !may_fall_back(event.task_no))) {
             contradict(event, "happened to a task that was " + (row.state == 0 ? "not there" : std::string(task_state_name(row.state))));
             return;
         }

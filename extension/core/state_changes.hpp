@@ -20,8 +20,8 @@ inline constexpr StateChange task_changes[] = {
     {EventKind::task_started, "py", task_state::running},  // pending: tasks that the engine runs are never ready
     {EventKind::task_retry_scheduled, "rw", task_state::scheduled},
     {EventKind::task_released, "r", task_state::ready},
-    {EventKind::task_succeeded, "rw", task_state::succeeded},
-    {EventKind::task_failed, "rp", task_state::failed},
+    {EventKind::task_succeeded, "rwpy", task_state::succeeded},  // ready, or pending as a replay has it: by its fallback, with no attempt
+    {EventKind::task_failed, "rpy", task_state::failed},
     {EventKind::task_timed_out, "rw", task_state::timed_out},
     {EventKind::task_skipped, "p", task_state::skipped},
     {EventKind::task_upstream_failed, "p", task_state::upstream_failed},

@@ -77,6 +77,27 @@ void check_environment(Findings &findings, const Place &place, const Json &envir
             findings.error(ProblemCode::invalid_text, place / name, "environment variable " + in_quotes(name) + " has a name that none can have");
 }
 
+void check_circuit(Findings &findings, const Place &place, const Json &circuit)
+{
+    if (circuit.is_string()) return check_id(findings, place, circuit.get_ref<const std::string &>());
+    if (expect(findings, place, circuit, circuit.is_object(), "the name of a circuit, or an object")) check_fields(findings, place, circuit, circuit_fields());
+}
+
+// Beside one executor: its attempts must be a worker's, and a circuit without a name is that of its handler.
+void check_circuit_use(Findings &findings, const Place &place, const Json &body, const Json *defaults, std::string_view executor)
+{
+    const Json *circuit = member(body, "circuit");
+    if (member(body, "fallback") && !circuit && !(defaults && member(*defaults, "circuit")))
+        findings.error(ProblemCode::misplaced_key, place / "fallback", "\"fallback\" stands without \"circuit\"", "It is the output while the circuit is open.",
+                       "Name a circuit, or give later tasks a trigger_rule that accepts failure.");
+    if (!circuit) return;
+    if (executor != "handler" && executor != "command" && executor != "callable" && executor != "http")
+        findings.error(ProblemCode::misplaced_key, place / "circuit", "\"circuit\" stands beside " + in_quotes(executor) + ", which no worker runs",
+                       "Tasks with a circuit are handler, command, callable and http.");
+    else if (circuit->is_object() && !member(*circuit, "name") && executor != "handler")
+        findings.error(ProblemCode::missing_key, place / "circuit", "the circuit has no \"name\"", "Only that of a handler is named by itself.");
+}
+
 void check_exclusive(Findings &findings, const Place &place, const Json &body)
 {
     const Json *backoff = member(body, "retry_backoff");
@@ -98,10 +119,11 @@ void check_setting(Findings &findings, const Place &object, std::string_view key
     if (key == "trigger_rule") check_rule(findings, object / key, value);
     if (key == "settings") check_settings(findings, object / key, value);
     if (key == "env") check_environment(findings, object / key, value);
+    if (key == "circuit") check_circuit(findings, object / key, value);
     if (key == "when") check_line(findings, object / key, value);
 }
 
-void check_executors(Findings &findings, const Place &place, const Json &body)
+void check_executors(Findings &findings, const Place &place, const Json &body, const Json *defaults)
 {
     std::vector<std::string_view> found;
     for (const auto &[key, value] : body.get_ref<const Json::object_t &>()) {
@@ -127,6 +149,7 @@ void check_executors(Findings &findings, const Place &place, const Json &body)
             findings.error(ProblemCode::misplaced_key, place / key,
                            in_quotes(key) + " stands beside " + in_quotes(found[0]) + ", but only " + std::string(field->executor) + " tasks have it");
     }
+    if (!found.empty()) check_circuit_use(findings, place, body, defaults, found[0]);
     const Json *input = member(body, "input");
     if (input && !found.empty() && found[0] == "callable" && !input->is_string())
         expect(findings, place / "input", *input, input->is_object(), "an object of keyword arguments");
@@ -142,7 +165,7 @@ void check_task(Validation &validation, const TaskEntry &entry)
     check_identity(findings, place, entry);
     for (const auto &[key, value] : entry.body->get_ref<const Json::object_t &>())
         if (!executor_from(key)) check_setting(findings, place, key, value);
-    check_executors(findings, place, *entry.body);
+    check_executors(findings, place, *entry.body, validation.defaults);
     check_at_least(findings, place, *entry.body);
     check_exclusive(findings, place, *entry.body);
 }

@@ -37,7 +37,7 @@ public:
             else if (takes_templates(*executor)) check_value(place / key, value, {task, key});
         }
         for (const auto &[key, value] : entry.body->get_ref<const Json::object_t &>()) {
-            if (key == "input" || key == "params") check_value(place / key, value, {task, key});
+            if (key == "input" || key == "params" || key == "fallback") check_value(place / key, value, {task, key});
             if (key == "env") check_value(place / key, value, {task, key, is_command});
             if (key == "settings" && has_template(value))
                 validation_.findings.error(ProblemCode::template_not_allowed, place / key, "a template stands in \"settings\"", {},
@@ -52,7 +52,7 @@ public:
     {
         const Place place = document / "defaults";
         for (const auto &[key, value] : defaults.get_ref<const Json::object_t &>()) {
-            if (key == "input" || key == "params") check_value(place / key, value, {});
+            if (key == "input" || key == "params" || key == "fallback") check_value(place / key, value, {});
             if (key == "env") check_value(place / key, value, {-1, key, true});
             if (key == "when") check_condition(place / key, value, -1);
         }
@@ -213,7 +213,7 @@ private:
             for (const PathReference &reference : references(path))
                 if (const int32_t target = reference.root == "tasks" ? validation_.find(reference.task) : -1; target >= 0) ask(task, target, {});
         };
-        for (std::string_view key : {"input", "env", "params", "when"}) {
+        for (std::string_view key : {"input", "env", "params", "fallback", "when"}) {
             const Json *value = member(*validation_.defaults, key);
             if (!value || member(body, key)) continue;
             for_each_text(*value, [&](const std::string &text) {

@@ -2,6 +2,7 @@
 
 #include "core/retry_policy.hpp"
 #include "core/states.hpp"
+#include "engine/circuits.hpp"
 #include "engine/progress.hpp"
 #include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
@@ -143,6 +144,8 @@ void end_attempts(Call &call, std::span<const EndedAttempt> ended)
         if (!t.applied) continue;
         const Version &version = version_of(e->attempt.version_id);
         const int16 attempt = e->attempt.attempt;
+        tell_circuit(version, {t.run, t.task_no},
+                     outcome_of_error(e->how == HowEnded::timed_out ? "timeout" : pg::text_member(e->error, "class").value_or("")));
         if (t.events.count() == 2) call.events().add({t.run, t.task_no, t.no - 1, t.events.first(), attempt, call.engine_actor(), e->first_payload});
         const Datum actor = e->actor ? *e->actor : call.engine_actor();
         if (planned.to == core::task_state::scheduled) {

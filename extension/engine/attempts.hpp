@@ -34,7 +34,7 @@ struct EndedAttempt {
     std::optional<Datum> first_payload = {};
 };
 
-/// Ends them all. Rows are locked by the caller.
+/// Ends them all. Rows are locked by the caller, who takes their leases away afterwards.
 void end_attempts(Call &call, std::span<const EndedAttempt> ended);
 
 /// Whether a run is on its way to its end: no further attempt starts there.

@@ -12,13 +12,18 @@ constexpr int64 rows_a_scan = 1'000;
 
 bool refill(int worker_slot)
 {
+    const int slot = shared::route_to_refill(worker_slot);
+    return slot != shared::no_slot && refill_route(slot);
+}
+
+bool refill_route(int slot)
+{
     static pg::Statement scan("select t.run_id, t.task_no, t.ready_at, t.priority from _orch.task_{} t"
                               " where t.run_id >= $1 and t.state = 'y' and t.route_id = $2 order by t.run_id, t.task_no limit $3",
                               {UUIDOID, INT4OID, INT8OID});
 
-    const int slot = shared::route_to_refill(worker_slot);
     RunId from;
-    if (slot == shared::no_slot || !shared::refill_begin(slot, from)) return false;
+    if (!shared::refill_begin(slot, from)) return false;
     const int32 route_id = shared::route_id_of(slot);
     bool found = false;
     RunId reached = shared::no_run;

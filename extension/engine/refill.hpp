@@ -7,5 +7,7 @@ namespace orch::engine {
 
 /// Reads more of one route that this worker serves. True when something was found.
 bool refill(int worker_slot);
+/// The same of a route that this transaction has pinned.
+bool refill_route(int slot);
 
 }  // namespace orch::engine

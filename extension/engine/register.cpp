@@ -91,30 +91,39 @@ void require_sql_role(Call &call, const WorkflowRow &row, const core::Plan &plan
                         "Register as \"" + before + "\", or be granted its membership."};
 }
 
-using Route = std::pair<std::string, std::string>;  // queue and handler
+struct Route {
+    std::string queue, handler, circuit;
+    bool fallback;
+
+    auto operator<=>(const Route &) const = default;
+};
 
 std::map<Route, int32> route_ids(Datum tenant, const std::map<Route, int32> &wanted)
 {
-    static pg::Statement insert(
-        "insert into _orch.route (tenant, queue, handler) select $1, u.queue, u.handler from unnest($2::text[], $3::text[]) u(queue, handler)"
-        " where not exists (select 1 from _orch.route r where r.tenant = $1 and r.queue = u.queue and r.handler = u.handler) on conflict do nothing",
-        {TEXTOID, TEXTARRAYOID, TEXTARRAYOID});
-    static pg::Statement select("select r.queue, r.handler, r.route_id from unnest($2::text[], $3::text[]) u(queue, handler)"
-                                " join _orch.route r on r.tenant = $1 and r.queue = u.queue and r.handler = u.handler",
-                                {TEXTOID, TEXTARRAYOID, TEXTARRAYOID});
-    pg::Column queue(TEXTOID), handler(TEXTOID);
+#define ORCH_IS_ROUTE "r.tenant = $1 and r.queue = u.queue and r.handler = u.handler and r.circuit = u.circuit and r.fallback = u.fallback"
+#define ORCH_ROUTES "unnest($2::text[], $3::text[], $4::text[], $5::bool[]) u(queue, handler, circuit, fallback)"
+    static pg::Statement insert("insert into _orch.route (tenant, queue, handler, circuit, fallback) select $1, u.queue, u.handler, u.circuit, u.fallback"
+                                " from " ORCH_ROUTES " where not exists (select 1 from _orch.route r where " ORCH_IS_ROUTE ") on conflict do nothing",
+                                {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLARRAYOID});
+    static pg::Statement select("select r.queue, r.handler, r.circuit, r.fallback, r.route_id from " ORCH_ROUTES " join _orch.route r on " ORCH_IS_ROUTE,
+                                {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLARRAYOID});
+#undef ORCH_ROUTES
+#undef ORCH_IS_ROUTE
+    pg::Column queue(TEXTOID), handler(TEXTOID), circuit(TEXTOID), fallback(BOOLOID);
     for (const auto &[route, id] : wanted) {
-        queue.add(pg::text_datum(route.first));
-        handler.add(pg::text_datum(route.second));
+        queue.add(pg::text_datum(route.queue));
+        handler.add(pg::text_datum(route.handler));
+        circuit.add(pg::text_datum(route.circuit));
+        fallback.add(BoolGetDatum(route.fallback));
     }
-    Parameters<3> parameters;
-    parameters.add(tenant).add(queue.array()).add(handler.array());
+    Parameters<5> parameters;
+    parameters.add(tenant).add(queue.array()).add(handler.array()).add(circuit.array()).add(fallback.array());
     insert.run(parameters);
     const pg::Rows rows = select.run(parameters);
     if (rows.count() != wanted.size())
         throw pg::error{ERRCODE_T_R_SERIALIZATION_FAILURE, "a route of this definition was registered at the same time", {}, "Try the transaction again."};
     std::map<Route, int32> ids;
-    for (uint64 i = 0; i < rows.count(); i++) ids.emplace(Route(rows.text(i, 1), rows.text(i, 2)), rows.int4(i, 3));
+    for (uint64 i = 0; i < rows.count(); i++) ids.emplace(Route{rows.text(i, 1), rows.text(i, 2), rows.text(i, 3), rows.boolean(i, 4)}, rows.int4(i, 5));
     return ids;
 }
 
@@ -141,7 +150,7 @@ void insert_tasks(Call &call, int32 version_id, const core::Plan &plan)
          TEXTARRAYOID});
     const std::string role = pg::role_name(call.caller());
     const auto route_of = [&](const core::PlannedTask &task) {
-        return Route(task.queue, task.handler == sql_handler ? task.handler + '/' + role : task.handler);
+        return Route{task.queue, task.handler == sql_handler ? task.handler + '/' + role : task.handler, task.circuit, task.has_fallback};
     };
     std::map<Route, int32> routes;
     for (const core::PlannedTask &task : plan.tasks)

@@ -1,6 +1,7 @@
 #include "engine/settle.hpp"
 
 #include "core/state_changes.hpp"
+#include "engine/circuits.hpp"
 #include "engine/code_run.hpp"
 #include "engine/progress.hpp"
 #include "engine/refusals.hpp"
@@ -81,8 +82,10 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                 s.status = SettleStatus::ok;
                 call.events().add({id, no, rows.int4(i, 3), EventKind::task_succeeded, rows.int2(i, 5),
                                    worker ? call.worker_actor(worker->name) : call.role_actor(), s.output, s.facts});
+                const Version &version = version_of(rows.int4(i, 4));
+                tell_circuit(version, {id, no}, core::CircuitOutcome::success);
                 shared::on_commit_unlease({id, no}, static_cast<int64>(s.lease->token));
-                done.push_back({id, &version_of(rows.int4(i, 4)), no});
+                done.push_back({id, &version, no});
             }
         });
     return done;
@@ -105,9 +108,10 @@ void settle_failures(Call &call, const WorkerIdentity *worker, const std::vector
         const bool stopped = shared::lease_of({a.run, a.task_no}, held) && held.cancel;
         ended.push_back(
             {a, HowEnded::failed, bounded_error(*s.error), s.retry, stopped, false, worker ? call.worker_actor(worker->name) : call.role_actor(), s.facts});
-        shared::on_commit_unlease({a.run, a.task_no}, static_cast<int64>(s.lease->token));
     }
     end_attempts(call, ended);
+    for (const EndedAttempt &e : ended)
+        shared::on_commit_unlease({e.attempt.run, e.attempt.task_no}, static_cast<int64>(by_task[{e.attempt.run, e.attempt.task_no}]->lease->token));
 }
 
 // Why a result was not taken, by the row as it is now.

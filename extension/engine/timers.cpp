@@ -148,6 +148,7 @@ void fire_waits(Call &call, const std::vector<DueRow> &due)
 void fire_attempt_deadlines(Call &call, const std::vector<DueRow> &due)
 {
     std::vector<EndedAttempt> ended;
+    std::vector<int64> tokens;
     for (const DueRow &row : due) {
         if (row.state != running || !row.token) continue;
         const double seconds = task_of(version_of(row.attempt.version_id), row.task.run, row.task.task_no).timeout_seconds;
@@ -162,10 +163,13 @@ void fire_attempt_deadlines(Call &call, const std::vector<DueRow> &due)
                          stopped,
                          true,
                          {}});
-        shared::on_commit_unlease(row.task, *row.token);
-        shared::on_commit_stop_leases(row.task.run, row.task.task_no);
+        tokens.push_back(*row.token);
     }
     end_attempts(call, ended);
+    for (size_t i = 0; i < ended.size(); i++) {
+        shared::on_commit_unlease({ended[i].attempt.run, ended[i].attempt.task_no}, tokens[i]);
+        shared::on_commit_stop_leases(ended[i].attempt.run, ended[i].attempt.task_no);
+    }
 }
 
 // A run's time is up: it ends as timed_out, once what runs has stopped.
@@ -237,10 +241,13 @@ void reap(Call &call, std::span<const shared::ExpiredLease> expired)
                          stopped,
                          !stopped,
                          {}});
-        shared::on_commit_unlease(task, tokens.at(task));
-        tokens.erase(task);
     }
     end_attempts(call, ended);
+    for (const EndedAttempt &e : ended) {
+        const auto of = tokens.find({e.attempt.run, e.attempt.task_no});
+        shared::on_commit_unlease(of->first, of->second);
+        tokens.erase(of);
+    }
     // What is left is either settled by now, or being settled: looked at without a lock, and offered again while it still runs.
     for (const auto &[task, token] : tokens)
         if (!still_running(task, token)) shared::on_commit_unlease(task, token);

@@ -22,6 +22,9 @@ bool fire_timers(int limit);
 /// Takes back up to `limit` attempts whose lease has expired.
 bool reap_leases(int limit);
 
+/// Tasks whose circuit lets nobody through, and that have a fallback, take that: up to `limit` of one route.
+bool fall_back(int limit);
+
 /// Writes the refusals of single settles, which raised and so could not write themselves, into the history.
 bool record_refusals(int limit);
 

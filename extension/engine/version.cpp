@@ -129,7 +129,7 @@ void trim_versions()
 int route_slot_of(const Version &version, int32 task_no)
 {
     const core::PlannedTask &task = version.task(task_no);
-    return shared::route_slot(version.route_ids[task_no], task.queue.c_str(), version.handlers[task_no].c_str(), version.tenant.c_str());
+    return shared::route_slot(version.route_ids[task_no], {task.queue, version.handlers[task_no], version.tenant, task.circuit, task.has_fallback});
 }
 
 }  // namespace orch::engine

@@ -4,6 +4,7 @@
 
 #include "core/problem.hpp"
 #include "core/states.hpp"
+#include "shared/circuits.hpp"
 #include "shared/clock.hpp"
 #include "shared/database.hpp"
 #include "shared/settings.hpp"
@@ -155,6 +156,22 @@ Answer why_unserved(const WhyFacts &facts, const core::PlannedTask &planned, con
     return {"no worker serves it", detail + since, how_to_serve(planned)};
 }
 
+std::optional<Answer> why_circuit_waits(const WhyFacts &facts, const core::PlannedTask &planned)
+{
+    if (planned.circuit.empty()) return std::nullopt;
+    const std::string name = shared::folded_name(planned.circuit), tenant = shared::folded_name(facts.run.version->tenant);
+    const std::vector<shared::CircuitStatus> circuits = shared::circuit_status();
+    const auto found = std::find_if(circuits.begin(), circuits.end(), [&](const auto &c) { return c.name == name && c.tenant == tenant; });
+    if (found == circuits.end() || found->state == core::CircuitState::closed) return std::nullopt;
+    const std::string hint = "When the other side is well again: select orch.reset_circuit(" + sql_quoted(planned.circuit) + ").";
+    std::string detail = "Circuit " + core::in_quotes(planned.circuit) + " opened at " + moment(facts, found->opened_us) + " after " +
+                         counted(found->failures_in_row, "failure", "failures") + " in a row.";
+    if (found->state == core::CircuitState::open)
+        return Answer{"circuit_open", detail + " The next attempt is let through at " + moment(facts, found->half_open_us) + ".", hint};
+    if (!found->probing) return std::nullopt;
+    return Answer{"circuit_open", detail + " It lets one attempt at a time through, and one is running.", hint};
+}
+
 Answer why_ready(const WhyFacts &facts, int32 task)
 {
     if (RecoveryInProgress()) return {"is ready", "A standby does not know which workers serve it.", "Ask orch.why on the primary."};
@@ -163,6 +180,7 @@ Answer why_ready(const WhyFacts &facts, int32 task)
     const shared::RouteStatus *route = found == facts.routes.end() ? nullptr : &found->second;
     if (planned.executor == core::Executor::sql) return why_sql_waits(facts, route);
 
+    if (auto answer = why_circuit_waits(facts, planned)) return *answer;
     const std::string place = "handler " + core::in_quotes(planned.handler) + " on queue " + core::in_quotes(planned.queue);
     const TaskLook &look = facts.tasks[task];
     const std::string since = look.ready_at ? " It has been ready since " + moment(facts, *look.ready_at) + "." : "";

@@ -4,6 +4,7 @@
 #include "engine/erase.hpp"
 #include "engine/results.hpp"
 #include "functions/arguments.hpp"
+#include "shared/circuits.hpp"
 #include "shared/clock.hpp"
 #include "shared/database.hpp"
 #include "shared/memory.hpp"
@@ -117,6 +118,18 @@ std::string_view phase_word(shared::Phase phase)
     return {};
 }
 
+Datum circuit_status(FunctionCallInfo fcinfo)
+{
+    static constexpr std::string_view words[] = {"closed", "open", "half_open"};
+    pg::ResultSet result(fcinfo);
+    shared::require_preloaded();
+    const auto time = [](int64 us) { return us ? std::optional(TimestampTzGetDatum(us)) : std::nullopt; };
+    for (const shared::CircuitStatus &c : shared::circuit_status())
+        result.add<7>({pg::text_datum(c.name), pg::text_datum(c.tenant), pg::text_datum(words[static_cast<int>(c.state)]), Int32GetDatum(c.failures_in_row),
+                       BoolGetDatum(c.probing), time(c.opened_us), time(c.half_open_us)});
+    return 0;
+}
+
 Datum history_is_open(FunctionCallInfo) { return BoolGetDatum(engine::history_is_open()); }
 
 Datum engine_status(FunctionCallInfo fcinfo)
@@ -141,6 +154,7 @@ Datum memory_status(FunctionCallInfo fcinfo)
     add("counters", m.counters_used, m.counters_bytes);
     add("routes", m.routes_used, m.routes_total);
     add("workers", m.workers_used, m.workers_total);
+    add("circuits left out", shared::circuits_left_out(), 0);
     return 0;
 }
 
@@ -185,6 +199,7 @@ ORCH_FUNCTION(orch_private_attach, orch::functions::attach)
 ORCH_FUNCTION(orch_private_tenant_allowed, orch::functions::tenant_allowed)
 ORCH_FUNCTION(orch_private_run_outputs, orch::functions::run_outputs)
 ORCH_FUNCTION(orch_private_task_input, orch::functions::task_input)
+ORCH_FUNCTION(orch_private_circuit_status, orch::functions::circuit_status)
 ORCH_FUNCTION(orch_private_history_is_open, orch::functions::history_is_open)
 ORCH_FUNCTION(orch_private_engine_status, orch::functions::engine_status)
 ORCH_FUNCTION(orch_private_memory_status, orch::functions::memory_status)

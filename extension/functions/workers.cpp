@@ -1,6 +1,7 @@
-// What a worker calls: start, lease, exchange, complete, fail, heartbeat, release, stop, log.
+// What a worker calls, and what is about their work as a whole: start, lease, exchange, complete, fail, heartbeat, release, stop, log, reset_circuit.
 #include "shared/workers.hpp"
 #include "core/lease_text.hpp"
+#include "engine/circuits.hpp"
 #include "engine/heartbeat.hpp"
 #include "engine/log.hpp"
 #include "engine/settle.hpp"
@@ -232,6 +233,16 @@ Datum log(FunctionCallInfo fcinfo)
     return Int32GetDatum(stored);
 }
 
+Datum reset_circuit(FunctionCallInfo fcinfo)
+{
+    const std::string name = Arguments(fcinfo).text(0, "circuit");
+    engine::require_primary("orch.reset_circuit()");
+    Call call;
+    const bool was_open = engine::reset_circuit(call, name);
+    call.finish();
+    return BoolGetDatum(was_open);
+}
+
 }  // namespace
 
 }  // namespace orch::functions
@@ -246,3 +257,4 @@ ORCH_FUNCTION(orch_heartbeat, orch::functions::heartbeat)
 ORCH_FUNCTION(orch_release, orch::functions::release)
 ORCH_FUNCTION(orch_worker_stop, orch::functions::worker_stop)
 ORCH_FUNCTION(orch_log, orch::functions::log)
+ORCH_FUNCTION(orch_reset_circuit, orch::functions::reset_circuit)

@@ -5,6 +5,7 @@
 // Order: database, then pool; never two databases. Nothing under a lock may raise, allocate or loop without bound, since commit and abort callbacks take them too.
 #pragma once
 
+#include "core/circuit.hpp"
 #include "shared/bitmap.hpp"
 #include "shared/buddy.hpp"
 #include "shared/database.hpp"
@@ -85,6 +86,8 @@ struct Lease {
     uint8_t database;
     bool cancel;
     int16_t attempt;
+    int32_t circuit;  // of a probe: whose; else no_slot
+    uint32_t probe;   // its number, 0 = none
 };
 
 /// A list of leases with a lower bound of their deadlines, recomputed when it has passed: extending or ending a lease costs no heap operation.
@@ -99,6 +102,9 @@ struct Route {
     uint8_t database;
     bool is_sql;
     bool refilling;
+    bool fallback;          // its tasks have one
+    bool circuit_left_out;  // there was no room for it
+    int32_t circuit;        // that its tasks wait for, or no_slot
     int32_t route_id;
     int32_t pins;  // transactions that know the slot
     int64_t last_used;
@@ -158,6 +164,14 @@ struct CountersBlock {
 };
 static_assert(sizeof(CountersBlock) == BuddyArena::unit);
 
+struct CircuitSlot {
+    core::Circuit breaker;
+    bool used;
+    int64_t opened_wall, half_open_wall;  // 0 = closed
+    int64_t last_used;
+    char name[name_bytes + 1], tenant[name_bytes + 1];
+};
+
 struct ActiveCount {
     int32_t workflow_id;  // 0 = free
     int32_t count;
@@ -196,6 +210,10 @@ struct Database {
     LeaseList orphans;
     uint32_t lease_count;
     int32_t feed_waiters;
+
+    CircuitSlot circuits[max_circuits];
+    Bitmap<max_routes> blocked;  // routes whose circuit lets nobody through
+    int64_t circuits_due;        // the earliest half-opening
 
     ActiveCount active[max_active_counts];
     bool active_overflow, active_touched;

@@ -21,7 +21,7 @@ Index link(Database &database, const TaskRef &task, int16_t attempt, int64_t tok
     const Index index = with_pool([] { return root->leases.pop(leases); });
     if (index == nil) return nil;
     Lease &lease = leases[index];
-    lease = {task, worker_slot, token, lease_time, INT64_MAX, 0, nil, nil, nil, state, number_of(database), false, attempt};
+    lease = {task, worker_slot, token, lease_time, INT64_MAX, 0, nil, nil, nil, state, number_of(database), false, attempt, no_slot, 0};
     LeaseList &list = list_of(database, lease);
     lease.next = list.head;
     if (list.head != nil) leases[list.head].prev = index;
@@ -32,9 +32,10 @@ Index link(Database &database, const TaskRef &task, int16_t attempt, int64_t tok
     return index;
 }
 
-void unlink(Database &database, Index index) noexcept
+void unlink(Database &database, Index index, Wakes &wakes) noexcept
 {
     Lease &lease = leases[index];
+    if (lease.probe != 0) leave_circuit(database, lease.circuit, lease.probe, wakes);
     LeaseList &list = list_of(database, lease);
     if (lease.prev == nil) list.head = lease.next;
     else leases[lease.prev].next = lease.next;
@@ -64,6 +65,15 @@ void recompute(LeaseList &list) noexcept
 {
     list.earliest = INT64_MAX;
     for (Index i = list.head; i != nil; i = leases[i].next) list.earliest = std::min(list.earliest, effective_deadline(leases[i]));
+}
+
+// There is one at most for each circuit, and nearly always none.
+PendingOp *probe_of(const TaskRef &task) noexcept
+{
+    if (!probes_pending()) return nullptr;
+    for (PendingOp &op : pending_ops())
+        if (op.op == Op::probe && op.task == task) return &op;
+    return nullptr;
 }
 
 template <class Visit>
@@ -102,13 +112,13 @@ void hold_lease(Database &database, Index index, Wakes &wakes) noexcept
     start_clock(database, lease, wakes);
 }
 
-void drop_lease(Database &database, Index index) noexcept { unlink(database, index); }
+void drop_lease(Database &database, Index index, Wakes &wakes) noexcept { unlink(database, index, wakes); }
 
-void end_lease(Database &database, const TaskRef &task, int64_t token) noexcept
+void end_lease(Database &database, const TaskRef &task, int64_t token, Wakes &wakes) noexcept
 {
     const Index index = database.lease_index.find(leases, hash_of(task), [&](const Lease &lease) { return lease.task == task && lease.token == token; });
     // A pending one belongs to its transaction; nobody else knows its token.
-    if (index != nil && leases[index].state == LeasePhase::held) unlink(database, index);
+    if (index != nil && leases[index].state == LeasePhase::held) unlink(database, index, wakes);
 }
 
 void stop_leases(Database &database, const TaskRef &task, Wakes &wakes) noexcept
@@ -146,6 +156,12 @@ bool on_commit_lease(const TaskRef &task, int16_t attempt, int64_t token, int wo
     make_room(1);
     const Index index = with_database(slot, [&] { return link(slot, task, attempt, token, worker_slot, lease_time_us, LeasePhase::pending); });
     if (index == nil) return false;
+    if (PendingOp *probe = probe_of(task)) {
+        // From here on the lease lets the next one through, however it ends.
+        leases[index].circuit = probe->a;
+        leases[index].probe = static_cast<uint32_t>(probe->b);
+        probe->op = Op::nothing;
+    }
     add(Op::lease).entry = index;
     return true;
 }

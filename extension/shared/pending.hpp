@@ -31,6 +31,8 @@ enum class Op : uint8_t {
     partitions,      // x first, y end
     refusals_taken,  // a count
     refill,          // a route, task.run from
+    probe,           // task, a circuit, b number: let through, and not leased yet
+    outcome,         // a route, b probe, c failures and successes of the policy, y its open_us, flag: a failure
     wake_steward,
     attach,
     recheck,   // the steward is to look whether the extension is still here
@@ -59,6 +61,10 @@ enum class Claim : uint8_t { ready, timer, advance };
 /// One entry for this transaction, of the kind `reserved`; nil when memory has none for that.
 Index reserve_entry(Claim claim);
 
+/// Whether this transaction has let a probe through that may not be leased yet; whether it will count the outcome of some attempt.
+bool probes_pending() noexcept;
+bool outcomes_pending() noexcept;
+
 std::vector<PendingOp> &pending_ops();
 std::vector<JoinChange> &pending_changes();
 
@@ -85,9 +91,18 @@ void set_sweep(Database &database, Wakes &wakes) noexcept;
 void end_run(Database &database, const RunId &run, Wakes &wakes) noexcept;
 // leases.cpp
 void hold_lease(Database &database, Index lease, Wakes &wakes) noexcept;
-void drop_lease(Database &database, Index lease) noexcept;
-void end_lease(Database &database, const TaskRef &task, int64_t token) noexcept;
+void drop_lease(Database &database, Index lease, Wakes &wakes) noexcept;
+void end_lease(Database &database, const TaskRef &task, int64_t token, Wakes &wakes) noexcept;
 void stop_leases(Database &database, const TaskRef &task, Wakes &wakes) noexcept;
+// circuits.cpp
+int circuit_for(Database &database, std::string_view tenant, std::string_view name) noexcept;  // folded names; no_slot when there is no room
+void close_circuits(Database &database) noexcept;
+void tick_circuits(Database &database, int64_t now, Wakes &wakes) noexcept;
+void enter_circuit(Database &database, int circuit, const TaskRef &task) noexcept;  // the ops have room
+void leave_circuit(Database &database, int circuit, uint32_t probe, Wakes &wakes) noexcept;
+void count_outcome(Database &database, const PendingOp &op, Wakes &wakes) noexcept;
+void add_own_blocked(const Database &database, Bitmap<max_routes> &blocked) noexcept;  // by what this transaction has told so far
+bool falls_back(const Database &database) noexcept;
 // counters.cpp
 void drop_counters(Database &database, const RunId &run) noexcept;
 void lower_counters(Database &database, const PendingOp &op, const JoinChange *changes, Wakes &wakes) noexcept;

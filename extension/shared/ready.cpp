@@ -40,7 +40,7 @@ bool is_open(const Database &database) noexcept { return pg_atomic_read_u32(&con
 
 /// Pops from the fullest claim: the smallest key over `candidates`. The ops have room.
 template <class Candidates>
-int take(Database &database, const Candidates &candidates, int max, TaskRef *out) noexcept
+int take(Database &database, const Candidates &candidates, int max, TaskRef *out, bool enters = true) noexcept
 {
     int taken = 0;
     while (taken < max) {
@@ -62,6 +62,7 @@ int take(Database &database, const Candidates &candidates, int max, TaskRef *out
         op.entry = entry;
         op.was = EntryKind::ready;
         out[taken++] = entries[entry].task();
+        if (enters && route.circuit != no_slot) enter_circuit(database, route.circuit, entries[entry].task());
     }
     return taken;
 }
@@ -149,7 +150,7 @@ void on_commit_spilled(int route_slot, const RunId &first, int64_t count)
 int take_ready(int worker_slot, int max, TaskRef *out)
 {
     Database &slot = database();
-    make_room(static_cast<size_t>(max));
+    make_room(static_cast<size_t>(max) + std::min(max, max_circuits));
     Wakes wakes;
     const int taken = with_database(slot, [&] {
         Worker &worker = workers[worker_slot];
@@ -159,11 +160,15 @@ int take_ready(int worker_slot, int max, TaskRef *out)
         worker.owed_at = 0;
         if (!is_open(slot) || worker.draining || worker.closed) return 0;
         requeue_due(slot, now, wakes);
+        tick_circuits(slot, now, wakes);
+        Bitmap<max_routes> own_blocked;
+        if (outcomes_pending()) add_own_blocked(slot, own_blocked);
         return take(
             slot,
             [&](auto &&look) {
                 for (int w = 0; w < worker.routes.words; w++)
-                    for (uint64_t word = worker.routes.bits[w] & slot.filled.bits[w]; word; word &= word - 1) look(w * 64 + std::countr_zero(word));
+                    for (uint64_t word = worker.routes.bits[w] & slot.filled.bits[w] & ~(slot.blocked.bits[w] | own_blocked.bits[w]); word; word &= word - 1)
+                        look(w * 64 + std::countr_zero(word));
             },
             max, out);
     });
@@ -179,9 +184,15 @@ int take_own_ready(int worker_slot, int max, TaskRef *out)
         const Worker &worker = workers[worker_slot];
         int taken = 0;
         if (!is_open(slot) || worker.draining || worker.closed) return taken;
+        Bitmap<max_routes> own_blocked;
+        if (outcomes_pending()) add_own_blocked(slot, own_blocked);
         for (PendingOp &op : pending_ops()) {
             if (taken == max) break;
             if (op.op != Op::ready || !worker.routes.test(entries[op.entry].route)) continue;
+            // A probe is only let through from a list.
+            const int circuit = routes[entries[op.entry].route].circuit;
+            if (own_blocked.test(entries[op.entry].route) || (circuit != no_slot && slot.circuits[circuit].breaker.state() != core::CircuitState::closed))
+                continue;
             out[taken++] = entries[op.entry].task();
             free_entry(slot, op.entry);
             op.op = Op::nothing;
@@ -199,7 +210,7 @@ int take_ready_of_route(int route_slot, int max, TaskRef *out)
         if (!is_open(slot)) return 0;
         requeue_due(slot, monotonic_us(), wakes);
         return take(
-            slot, [&](auto &&look) { look(route_slot); }, max, out);
+            slot, [&](auto &&look) { look(route_slot); }, max, out, false);
     });
     wakes.flush();
     return taken;
@@ -225,7 +236,7 @@ int route_to_refill(int worker_slot)
         const Worker &worker = workers[worker_slot];
         if (!is_open(slot) || worker.draining || worker.closed) return no_slot;
         for (int w = 0; w < worker.routes.words; w++) {
-            for (uint64_t word = worker.routes.bits[w] & slot.spilled.bits[w]; word; word &= word - 1) {
+            for (uint64_t word = worker.routes.bits[w] & slot.spilled.bits[w] & ~slot.blocked.bits[w]; word; word &= word - 1) {
                 const int found = w * 64 + std::countr_zero(word);
                 if (routes[found].refilling || routes[found].cursor == no_run || routes[found].ready.count >= refill_below) continue;
                 pin(found);

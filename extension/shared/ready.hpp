@@ -16,6 +16,7 @@ void on_commit_spilled(int route_slot, const RunId &first, int64_t count);
 int take_ready(int worker_slot, int max, TaskRef *out);
 /// The same of tasks that this very transaction has made ready: they need not wait for its commit. Handed out here, they are in no list.
 int take_own_ready(int worker_slot, int max, TaskRef *out);
+/// The same of one route, whatever its circuit says.
 int take_ready_of_route(int route_slot, int max, TaskRef *out);
 
 /// One that was taken and whose row is locked or not visible yet: it comes back some 50 ms after this transaction ended, however it ended.

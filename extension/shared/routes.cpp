@@ -29,6 +29,7 @@ int find(const Database &database, int32_t route_id) noexcept
 void forget_route(Database &database, int slot) noexcept
 {
     database.routes.reset(slot);
+    database.blocked.reset(slot);
     database.workers.each([&](int worker) { workers[worker].routes.reset(slot); });
 }
 
@@ -92,13 +93,13 @@ int route_slot_of(int32_t route_id)
     return slot;
 }
 
-int route_slot(int32_t route_id, std::string_view queue, std::string_view handler, std::string_view tenant)
+int route_slot(int32_t route_id, const RouteNames &of)
 {
     const int known = route_slot_of(route_id);
     if (known != no_slot) return known;
 
     Database &database = shared::database();
-    const std::string names[] = {folded_name(queue), folded_name(handler), folded_name(tenant)};
+    const std::string names[] = {folded_name(of.queue), folded_name(of.handler), folded_name(of.tenant), folded_name(of.circuit)};
     (*seen)[route_id] = no_slot;  // room, before the lock
     const int slot = with_database(database, [&] {
         const int found = pin_found(database, route_id, no_slot);  // another backend was quicker
@@ -108,6 +109,9 @@ int route_slot(int32_t route_id, std::string_view queue, std::string_view handle
         Route &route = routes[fresh];
         route.database = number_of(database);
         route.refilling = false;
+        route.fallback = of.fallback;
+        route.circuit = names[3].empty() ? no_slot : circuit_for(database, names[2], names[3]);
+        route.circuit_left_out = !names[3].empty() && route.circuit == no_slot;
         route.route_id = route_id;
         route.pins = 0;
         route.last_used = monotonic_us();
@@ -118,13 +122,15 @@ int route_slot(int32_t route_id, std::string_view queue, std::string_view handle
         copy_name(route.tenant, names[2]);
         route.is_sql = std::string_view(route.handler).starts_with(":sql/");
         database.routes.set(fresh);
+        database.blocked.put(fresh, route.circuit != no_slot && !database.circuits[route.circuit].breaker.admits());
         database.workers.each([&](int worker) { workers[worker].routes.put(fresh, serves(workers[worker], route)); });
         pin(fresh);
         return fresh;
     });
     if (slot == no_slot)
         throw pg::error{ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "too many routes hold work: the limit is " + std::to_string(max_routes),
-                        "A route is a tenant, a queue and a handler.", "Use fewer queues and handlers, or wait until some of them are empty."};
+                        "A route is a tenant, a queue and a handler, and a circuit where its tasks have one.",
+                        "Use fewer queues and handlers, or wait until some of them are empty."};
     (*seen)[route_id] = slot;
     return slot;
 }

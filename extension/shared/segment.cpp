@@ -134,6 +134,7 @@ void init_database(Database &database, Oid oid) noexcept
     database.requeued = {};
     database.advances = {};
     database.owed_due = INT64_MAX;
+    database.circuits_due = INT64_MAX;
     database.orphans = {};
     database.advance_index.clear();
     database.lease_index.clear();
@@ -160,6 +161,7 @@ void forget_contents(Database &database) noexcept
     database.sweep = false;
     database.filled.clear();
     database.spilled.clear();
+    close_circuits(database);
     database.routes.each([&](int slot) {
         routes[slot].ready = {};
         routes[slot].cursor = no_run;

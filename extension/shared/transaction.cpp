@@ -22,6 +22,7 @@ struct Pending {
     Bitmap<max_routes> pin_map;
     FreeList<Entry> spares;
     uint32_t draw_next = 8;
+    bool probes = false, outcomes = false;
 };
 
 // Leaked: a destructor would run at exit, after PostgreSQL has gone.
@@ -47,7 +48,9 @@ void apply(Database &database, PendingOp &op, Wakes &wakes) noexcept
     case Op::took: free_entry(database, op.entry); break;
     case Op::put_back: requeue(database, op.entry, wakes); break;
     case Op::lease: hold_lease(database, op.entry, wakes); break;
-    case Op::unlease: end_lease(database, op.task, op.x); break;
+    case Op::unlease: end_lease(database, op.task, op.x, wakes); break;
+    case Op::probe: leave_circuit(database, op.a, static_cast<uint32_t>(op.b), wakes); break;  // nobody leased it
+    case Op::outcome: count_outcome(database, op, wakes); break;
     case Op::stop_leases: stop_leases(database, op.task, wakes); break;
     case Op::run_over: end_run(database, op.task.run, wakes); break;
     case Op::lower: lower_counters(database, op, here().changes.data() + op.c, wakes); break;
@@ -93,7 +96,8 @@ void undo(Database &database, PendingOp &op, Wakes &wakes) noexcept
         else link_advance(database, op.entry, wakes);
         break;
     case Op::put_back: requeue(database, op.entry, wakes); break;
-    case Op::lease: drop_lease(database, op.entry); break;
+    case Op::lease: drop_lease(database, op.entry, wakes); break;
+    case Op::probe: leave_circuit(database, op.a, static_cast<uint32_t>(op.b), wakes); break;
     case Op::counters_made: drop_counters(database, op.task.run); break;
     case Op::active_took: change_active(database, op.a, -1); break;
     case Op::sweep_taken: set_sweep(database, wakes); break;
@@ -131,6 +135,7 @@ void settle_accounts() noexcept
     pending->ops.clear();
     pending->changes.clear();
     pending->draw_next = 8;
+    pending->probes = pending->outcomes = false;
     if (pending->ops.capacity() > 65536) std::vector<PendingOp>().swap(pending->ops);
 }
 
@@ -210,9 +215,13 @@ PendingOp &add(Op op)
 {
     std::vector<PendingOp> &ops = here().ops;
     ops.push_back(PendingOp{op, EntryKind::free, false, GetCurrentTransactionNestLevel()});
+    if (op == Op::probe) here().probes = true;
+    if (op == Op::outcome) here().outcomes = true;
     return ops.back();
 }
 
+bool probes_pending() noexcept { return pending && pending->probes; }
+bool outcomes_pending() noexcept { return pending && pending->outcomes; }
 std::vector<PendingOp> &pending_ops() { return here().ops; }
 std::vector<JoinChange> &pending_changes() { return here().changes; }
 

@@ -32,6 +32,7 @@ inline constexpr int max_leases = 131072;
 inline constexpr int max_run_waiters = 1024;
 inline constexpr int max_feed_waiters = 256;
 inline constexpr int max_active_counts = 1024;  // per database
+inline constexpr int max_circuits = 128;        // per database
 inline constexpr int max_refusals = 64;         // per database, waiting for the steward
 inline constexpr int max_helpers = 32;          // per database: SQL runners
 

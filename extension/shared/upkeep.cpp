@@ -41,6 +41,7 @@ void upkeep()
         slot.steward_wakes_at = 0;
         const int64_t now = monotonic_us();
         requeue_due(slot, now, wakes);
+        tick_circuits(slot, now, wakes);
         pass_on_wakes(slot, now, wakes);
     });
     wakes.flush();
@@ -62,11 +63,12 @@ Chores chores(int64_t &sleep_ms)
         // The steward, who asks, has looked at all that was queued.
         if (!chores.advances && !chores.sweep) pg_atomic_write_u32(&slot.cancels_unseen, 0);
         chores.rescan = slot.rescan_at <= wall;
+        chores.fallbacks = falls_back(slot);
         chores.runners = slot.look_for_runners;
         chores.recheck = slot.recheck;
         chores.partitions = pg_atomic_read_u32(&slot.partitions_wanted) != 0;
 
-        int64_t due = std::min(lease, slot.owed_due);
+        int64_t due = std::min({lease, slot.owed_due, slot.circuits_due});
         if (slot.refusal_count > 0) due = std::min(due, slot.refusals_at);
         if (slot.requeued.first != nil)
             due = std::min(due, now + int64_t{static_cast<int32_t>(entries[slot.requeued.first].due_ms - static_cast<uint32_t>(now / 1000))} * 1000 + 1000);

@@ -27,6 +27,10 @@ void note_deadline(Database &database, int64_t deadline, Wakes &wakes) noexcept
 int wake_for_route(Database &database, int route, int64_t count, Wakes &wakes) noexcept
 {
     int woken = 0;
+    if (database.blocked.test(route)) {
+        if (routes[route].fallback) poke_steward(database, wakes);
+        return 0;
+    }
     while (woken < count) {
         const int slot = database.idle.find_from(database.wake_from, [&](int worker) { return workers[worker].routes.test(route); });
         if (slot < 0) break;

@@ -36,7 +36,7 @@ void poke_steward(Database &database, Wakes &wakes) noexcept;
 /// The same if it would sleep beyond `deadline` (monotonic).
 void note_deadline(Database &database, int64_t deadline, Wakes &wakes) noexcept;
 
-/// Wakes up to `count` idle workers that serve the route; returns how many.
+/// Wakes up to `count` idle workers that serve the route; returns how many. While its circuit lets nobody through: the steward, for tasks with a fallback.
 int wake_for_route(Database &database, int route, int64_t count, Wakes &wakes) noexcept;
 
 /// Wakes a worker's await_work whatever it serves.

@@ -112,8 +112,9 @@ void touch(Worker &worker) noexcept
 bool may_find_work(const Database &database, const Worker &worker) noexcept
 {
     for (int w = 0; w < worker.routes.words; w++) {
-        if (worker.routes.bits[w] & database.filled.bits[w]) return true;
-        for (uint64_t word = worker.routes.bits[w] & database.spilled.bits[w]; word; word &= word - 1) {
+        const uint64_t open = worker.routes.bits[w] & ~database.blocked.bits[w];
+        if (open & database.filled.bits[w]) return true;
+        for (uint64_t word = open & database.spilled.bits[w]; word; word &= word - 1) {
             const Route &route = routes[w * 64 + std::countr_zero(word)];
             if (!route.refilling && route.cursor != no_run) return true;
         }
@@ -341,6 +342,7 @@ bool work_for(int slot)
         if (worker.draining || worker.closed || worker.cancel_news) return true;
         if (pg_atomic_read_u32(&database.phase) != static_cast<uint32_t>(Phase::open)) return false;
         requeue_due(database, monotonic_us(), wakes);
+        tick_circuits(database, monotonic_us(), wakes);
         if (may_find_work(database, worker)) return true;
         // Somebody else took it: back to sleep, and to be woken again.
         worker.woken = false;

@@ -147,3 +147,12 @@ revoke execute on function orch.log(text, jsonb) from public;
 grant execute on function orch.log(text, jsonb) to orch_worker;
 comment on function orch.log(text, jsonb) is
     'Stores lines [{stream, line, at}] of a running attempt, and returns how many; a lost lease is refused (OR010).';
+
+create or replace function orch.reset_circuit(circuit text)
+returns boolean
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_reset_circuit';
+revoke execute on function orch.reset_circuit(text) from public;
+grant execute on function orch.reset_circuit(text) to orch_operator;
+comment on function orch.reset_circuit(text) is
+    'Closes a circuit at once, whatever becomes of this transaction, so that its tasks start again; false if it was closed. One that no definition names: 42704.';

@@ -115,7 +115,7 @@ language c volatile parallel unsafe
 as 'MODULE_PATHNAME', 'orch_private_memory_status';
 revoke execute on function _orch.memory_status() from public;
 grant execute on function _orch.memory_status() to orch_viewer;
-comment on function _orch.memory_status() is 'How full each part of the shared memory is: entries (ready tasks, timers and advances), leases, counters (in bytes), routes and workers.';
+comment on function _orch.memory_status() is 'How full each part of the shared memory is: entries (ready tasks, timers and advances), leases, counters (in bytes), routes and workers; and of how many routes with work the circuit found no place.';
 
 create or replace function _orch.worker_status()
 returns table (
@@ -144,3 +144,19 @@ as 'MODULE_PATHNAME', 'orch_private_route_status';
 revoke execute on function _orch.route_status() from public;
 grant execute on function _orch.route_status() to orch_viewer;
 comment on function _orch.route_status() is 'The ready list of each route in shared memory, whether more of it waits in rows alone, and how many workers that are alive serve it.';
+
+create or replace function _orch.circuit_status()
+returns table (
+    circuit text,
+    tenant text,
+    state text,
+    failures_in_row int,
+    probing boolean,
+    opened_at timestamptz,
+    half_open_at timestamptz
+)
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_private_circuit_status';
+revoke execute on function _orch.circuit_status() from public;
+grant execute on function _orch.circuit_status() to orch_viewer;
+comment on function _orch.circuit_status() is 'The circuits that shared memory knows: those whose tasks were ready since the server started.';

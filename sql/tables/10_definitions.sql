@@ -28,9 +28,11 @@ create table _orch.route (
     tenant text not null,
     queue text not null,
     handler text not null,
-    unique (tenant, queue, handler)
+    circuit text not null default '',
+    fallback boolean not null default false,
+    unique (tenant, queue, handler, circuit, fallback)
 );
-comment on table _orch.route is 'The way of a task to those who can run it: tenant, queue, handler. Executors of our own stand as :command, :http, :callable and :sql/ROLE.';
+comment on table _orch.route is 'The way of a task to those who can run it: tenant, queue, handler. Executors of our own stand as :command, :http, :callable and :sql/ROLE. Tasks with a circuit, and with a fallback beside it, have routes of their own, so that they wait for it alone.';
 
 create table _orch.version_task (
     version_id int not null references _orch.version,

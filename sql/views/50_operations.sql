@@ -1,4 +1,4 @@
--- Workers, queues and timers.
+-- Workers, queues, timers and circuits.
 
 -- Workers are shared by all tenants, so there is no tenant to look at here.
 create or replace view orch.workers with (security_barrier) as
@@ -109,3 +109,37 @@ comment on column orch.timers.run_id is 'The run.';
 comment on column orch.timers.task_id is 'The task, null for the run itself.';
 comment on column orch.timers.kind is 'retry, sleep, until, run_at (start of the run), run_timeout, or signal, approval or workflow for the end of a task''s patience.';
 comment on column orch.timers.due_at is 'When it is due.';
+
+-- By definition, and what memory knows of each: what has done nothing since the server started is closed.
+create or replace view orch.circuits with (security_barrier) as
+select
+    q.circuit,
+    q.tenant,
+    coalesce(s.state, 'closed') as state,
+    coalesce(s.failures_in_row, 0) as failures_in_row,
+    s.opened_at,
+    s.half_open_at,
+    (
+        select count(*)
+        from _orch.task as t
+        join _orch.route as w on w.route_id = t.route_id
+        where t.state = 'y'
+            and w.circuit = q.circuit
+            and w.tenant = q.tenant
+    ) as waiting,
+    coalesce(s.probing, false) as probing
+from (select distinct r.tenant, r.circuit from _orch.route as r where r.circuit <> '') as q
+left join _orch.circuit_status() as s on s.circuit = q.circuit and s.tenant = q.tenant
+where _orch.tenant_allowed(q.tenant);
+
+revoke all on orch.circuits from public;
+grant select on orch.circuits to orch_viewer;
+comment on view orch.circuits is 'Circuit breakers of tasks, a row for each that a definition has ever named.';
+comment on column orch.circuits.circuit is 'Its name.';
+comment on column orch.circuits.tenant is 'The tenant that it belongs to.';
+comment on column orch.circuits.state is 'closed, open (nobody is let through) or half_open (one attempt at a time is).';
+comment on column orch.circuits.failures_in_row is 'Failures since the last success, of the classes that count.';
+comment on column orch.circuits.opened_at is 'When it opened, null while it is closed.';
+comment on column orch.circuits.half_open_at is 'When the next attempt is let through, while it is open.';
+comment on column orch.circuits.waiting is 'Its tasks that are ready.';
+comment on column orch.circuits.probing is 'Whether an attempt that was let through is running.';

@@ -95,6 +95,13 @@ held_back as (
     from (values (1)) as one (row)
     left join horizon as h on true
 ),
+circuits as (
+    select
+        string_agg(c.circuit, ', ' order by c.circuit) filter (where c.state <> 'closed') as names,
+        min(c.half_open_at) as half_open_at,
+        (select m.used from _orch.memory_status() as m where m.part = 'circuits left out') as left_out
+    from orch.circuits as c
+),
 letters as (
     select count(*)::int as open
     from (
@@ -187,6 +194,20 @@ select
 from engine as e, unserved as u
 union all
 select
+    'circuits',
+    case when c.names is not null or c.left_out > 0 then 'warning' else 'ok' end,
+    case
+        when c.names is not null then format('Not closed: %s.%s', c.names, ' The next attempt is let through at ' || pg_catalog.date_trunc('second', c.half_open_at) || '.')
+        when c.left_out > 0 then format('More than 128 circuits are in use: tasks of %s more go on without one.', c.left_out)
+        else 'Every circuit is closed.'
+    end,
+    case
+        when c.names is not null then 'See orch.circuits; mend what is behind them, or close one with orch.reset_circuit.'
+        when c.left_out > 0 then 'Let tasks share circuits.'
+    end
+from circuits as c
+union all
+select
     'oldest_snapshot',
     h.status,
     case
@@ -206,7 +227,7 @@ from letters as d;
 revoke all on orch.health from public;
 grant select on orch.health to orch_viewer;
 comment on view orch.health is 'Whether all is well: a row a check.';
-comment on column orch.health."check" is 'engine, partitions, steward, memory, workers, oldest_snapshot or dead_letters.';
+comment on column orch.health."check" is 'engine, partitions, steward, memory, workers, circuits, oldest_snapshot or dead_letters.';
 comment on column orch.health.status is 'ok, warning or critical.';
 comment on column orch.health.detail is 'What was found.';
 comment on column orch.health.hint is 'What to do, where something is to be done.';

@@ -99,6 +99,7 @@ TEST(documents, the_schema_has_the_grammars_words)
     EXPECT_EQ(keys_of(properties.at("signal").at("properties")), names_of(signal_fields()));
     EXPECT_EQ(keys_of(properties.at("approval").at("properties")), names_of(approval_fields()));
     EXPECT_EQ(keys_of(properties.at("workflow").at("properties")), names_of(child_fields()));
+    EXPECT_EQ(keys_of(property(properties, "circuit").at("anyOf").at(1).at("properties")), names_of(circuit_fields()));
     std::set<std::string> defaults = names_of(task_fields());
     for (const char *key : {"id", "name", "dependencies"}) defaults.erase(key);
     EXPECT_EQ(keys_of(schema().at("properties").at("defaults").at("properties")), defaults);
@@ -113,6 +114,7 @@ TEST(documents, the_schema_has_the_grammars_limits_and_choices)
     compare_limits(properties.at("signal").at("properties"), signal_fields());
     compare_limits(properties.at("approval").at("properties"), approval_fields());
     compare_limits(properties.at("workflow").at("properties"), child_fields());
+    compare_limits(property(properties, "circuit").at("anyOf").at(1).at("properties"), circuit_fields());
 }
 
 TEST(documents, the_schema_lists_every_trigger_rule)

@@ -136,6 +136,8 @@ TEST(replay, contradictions_are_told)
     EXPECT_EQ(Story(plan).begin().contradiction(), "");
     EXPECT_EQ(Story(plan).run(EventKind::run_started).contradiction(), "event 1, run_started, comes before run_triggered");
     EXPECT_EQ(Story(plan).begin().task("a", EventKind::task_succeeded).contradiction(), "event 1, task_succeeded, happened to a task that was pending");
+    const Plan with_fallback = compiled(with_tasks(R"({"a":{"handler":"h","circuit":"c","fallback":1}})"));
+    EXPECT_EQ(Story(with_fallback).begin().task("a", EventKind::task_succeeded).states(), "S") << "the output while the circuit is open";
     EXPECT_EQ(Story(plan).begin().run(EventKind::run_reopened).contradiction(), "event 3, run_reopened, happened to a run that was running");
     Story gap = Story(plan).begin();
     gap.events_[1].no = 3;

@@ -112,8 +112,8 @@ TEST(validate, names_the_nearest_known_key)
 
 TEST(validate, says_what_is_not_supported_yet)
 {
-    for (const char *key : {"for_each", "max_parallel", "tolerate", "first_of", "concurrency_key", "concurrency_limit", "rate_limit", "circuit", "fallback",
-                            "compensate", "cache", "batch", "external", "wait_for", "expected_seconds", "start_timeout_seconds"})
+    for (const char *key : {"for_each", "max_parallel", "tolerate", "first_of", "concurrency_key", "concurrency_limit", "rate_limit", "compensate", "cache",
+                            "batch", "external", "wait_for", "expected_seconds", "start_timeout_seconds"})
         EXPECT_EQ(found_in(std::string(R"({"noop":true,")") + key + "\":1}"), (Codes{std::string("not_supported_yet /tasks/t/") + key}));
     for (const char *key : {"input_schema", "retention", "singleton_key", "debounce", "throttle", "depends_on_past", "latest_only"})
         EXPECT_EQ(found_beside(std::string("\"") + key + "\":1"), (Codes{std::string("not_supported_yet /") + key}));
@@ -251,3 +251,19 @@ TEST(problem, quotes_escape_what_steers_a_terminal_and_cut_what_is_long)
 }
 
 TEST(problem, pointers_escape_by_rfc_6901) { EXPECT_EQ(pointer_to(pointer_to("/tasks", "a/b~c"), std::size_t{3}), "/tasks/a~1b~0c/3"); }
+
+TEST(validate, a_circuit_stands_beside_what_workers_run)
+{
+    EXPECT_EQ(found_in(R"({"handler":"h","circuit":"api","fallback":{"n":0}})"), Codes{});
+    EXPECT_EQ(found_in(R"({"handler":"h","circuit":{"failures":3,"open_seconds":0.5,"successes":1}})"), Codes{});
+    EXPECT_EQ(found_in(R"({"command":"true","circuit":{"failures":3}})"), (Codes{"missing_key /tasks/t/circuit"}));
+    EXPECT_EQ(found_in(R"({"sql":"select 1","circuit":"api"})"), (Codes{"misplaced_key /tasks/t/circuit"}));
+    EXPECT_EQ(found_in(R"({"noop":true,"circuit":"api"})"), (Codes{"misplaced_key /tasks/t/circuit"}));
+    EXPECT_EQ(found_in(R"({"handler":"h","fallback":1})"), (Codes{"misplaced_key /tasks/t/fallback"}));
+    EXPECT_EQ(found_in(R"({"handler":"h","circuit":1})"), (Codes{"wrong_type /tasks/t/circuit"}));
+    EXPECT_EQ(found_in(R"({"handler":"h","circuit":"a b"})"), (Codes{"invalid_id /tasks/t/circuit"}));
+    EXPECT_EQ(found_in(R"({"handler":"h","circuit":{"failures":0,"seconds":1}})"),
+              (Codes{"out_of_range /tasks/t/circuit/failures", "unknown_key /tasks/t/circuit/seconds"}));
+    EXPECT_EQ(found_in(R"({"handler":"h","circuit":"api","fallback":"{{ secrets.KEY }}"})"), (Codes{"secret_not_allowed /tasks/t/fallback"}));
+    EXPECT_EQ(found_beside(R"("defaults":{"circuit":{"failures":2}})"), Codes{}) << "in defaults it is for the tasks that can have one";
+}

@@ -7,7 +7,7 @@ create role tenants_worker in role orch_worker;
 -- Whole views are read here, which compiling would take far longer for than reading does.
 set jit = off;
 set orch.tenant = 'tenants_secret';
-select pg_temp.define('tenants_secret', '{"a": {}, "b": {"dependencies": ["a"]}, "c": {}}', '{"on_failure": "continue"}');
+select pg_temp.define('tenants_secret', '{"a": {}, "b": {"dependencies": ["a"]}, "c": {"circuit": "tenants_secret"}}', '{"on_failure": "continue"}');
 select orch.worker_start('tenants_secret', '{tenants_secret}', '{noop}') as worker \gset
 select orch.trigger('tenants_secret', '"tenants_secret"', 'tenants_secret', tags => '{"tenants_secret": 1}') as run \gset
 select lease from orch.lease('tenants_secret', 1) \gset
@@ -21,6 +21,10 @@ select pg_temp.define('tenants_secret_wait', '{"a": {"approval": {}}}');
 select orch.trigger('tenants_secret_wait') as wait \gset
 select orch.signal(:'wait', 'tenants_secret');
 call pg_temp.wait_until($$ select exists (select from orch.approvals where workflow = 'tenants_secret_wait') $$);
+select orch.trigger('tenants_secret') as erased \gset
+select orch.cancel(:'erased') as state \gset
+call orch.await_run(:'erased', '20 s');
+select orch.erase(:'erased', 'tenants_secret') as done \gset
 
 create function pg_temp.seen() returns table (name text, rows bigint)
 language plpgsql
@@ -65,6 +69,9 @@ begin
         format('select * from orch.redrive(%s)', dead_letter),
         'select * from orch.redrive(''{"workflow": "tenants_secret"}''::jsonb)',
         format('select orch.discard(%s)', dead_letter),
+        format('select orch.erase(%L, ''x'')', run),
+        format('select orch.delete_run(%L, ''x'')', run),
+        'select orch.reset_circuit(''tenants_secret'')',
         'select * from orch.lease(''tenants_other'', 10)'
     ] loop
         begin
@@ -86,19 +93,19 @@ set role tenants_viewer;
 -- Workers are shared by all tenants and say nothing of a run.
 select is_empty($$ select * from pg_temp.seen() where rows > 0 and name <> 'workers' $$, 'a viewer who sets orch.tenant sees none of it in any view');
 select is_empty(
-    format($$ select * from pg_temp.answers(%L, %s) where answer not in ('OR002', 'OR003', '0 rows', '42501') $$, :'run', :dead_letter),
+    format($$ select * from pg_temp.answers(%L, %s) where answer not in ('OR002', 'OR003', '0 rows', '42501', '42704') $$, :'run', :dead_letter),
     'nor by any function, which answer as if it were not there'
 );
 set role tenants_operator;
 select is_empty(
-    format($$ select * from pg_temp.answers(%L, %s) where answer not in ('OR002', 'OR003', '0 rows') and question !~ 'lease' $$, :'run', :dead_letter),
+    format($$ select * from pg_temp.answers(%L, %s) where answer not in ('OR002', 'OR003', '0 rows', '42501', '42704') and question !~ 'lease' $$, :'run', :dead_letter),
     'nor does an operator, who changes none of it'
 );
 reset role;
 reset orch.tenant;
 select is_empty($$ select * from pg_temp.seen() where rows > 0 and name <> 'workers' $$, 'an administrator of another tenant sees none of it');
 select is_empty(
-    format($$ select * from pg_temp.answers(%L, %s) where answer not in ('OR002', 'OR003', '0 rows') and question !~ 'lease' $$, :'run', :dead_letter),
+    format($$ select * from pg_temp.answers(%L, %s) where answer not in ('OR002', 'OR003', '0 rows', '42704') and question !~ 'lease' $$, :'run', :dead_letter),
     'and changes none of it'
 );
 \set ON_ERROR_STOP off
