@@ -68,7 +68,9 @@ void set_circuit(PlannedTask &task, const Settings &settings)
 {
     const Json *circuit = settings.find("circuit");
     // One in `defaults` is for the tasks that workers run.
-    if (circuit == nullptr || runs_in_engine(task.executor) || task.executor == Executor::sql) return;
+    const bool by_worker = task.executor == Executor::handler || task.executor == Executor::command || task.executor == Executor::callable ||
+                           task.executor == Executor::http;
+    if (circuit == nullptr || !by_worker) return;
     const std::string by_itself = task.executor == Executor::handler ? task.handler : "";
     task.circuit = circuit->is_string() ? circuit->get<std::string>() : text_or(member(*circuit, "name"), by_itself);
     if (task.circuit.empty()) return;

@@ -77,12 +77,6 @@ void check_environment(Findings &findings, const Place &place, const Json &envir
             findings.error(ProblemCode::invalid_text, place / name, "environment variable " + in_quotes(name) + " has a name that none can have");
 }
 
-void check_circuit(Findings &findings, const Place &place, const Json &circuit)
-{
-    if (circuit.is_string()) return check_id(findings, place, circuit.get_ref<const std::string &>());
-    if (expect(findings, place, circuit, circuit.is_object(), "the name of a circuit, or an object")) check_fields(findings, place, circuit, circuit_fields());
-}
-
 // Beside one executor: its attempts must be a worker's, and a circuit without a name is that of its handler.
 void check_circuit_use(Findings &findings, const Place &place, const Json &body, const Json *defaults, std::string_view executor)
 {
@@ -156,6 +150,12 @@ void check_executors(Findings &findings, const Place &place, const Json &body, c
 }
 
 }  // namespace
+
+void check_circuit(Findings &findings, const Place &place, const Json &circuit)
+{
+    if (circuit.is_string()) return check_id(findings, place, circuit.get_ref<const std::string &>());
+    if (expect(findings, place, circuit, circuit.is_object(), "the name of a circuit, or an object")) check_fields(findings, place, circuit, circuit_fields());
+}
 
 void check_task(Validation &validation, const TaskEntry &entry)
 {

@@ -59,6 +59,9 @@ void check_task(Validation &validation, const TaskEntry &entry);
 void check_defaults(Validation &validation, const Json &defaults);
 void check_executor(Findings &findings, const Place &place, Executor executor, const Json &definition);
 
+/// What stands under "circuit": a name, or an object.
+void check_circuit(Findings &findings, const Place &place, const Json &circuit);
+
 /// Dependencies into edges; reports unknown, duplicate, misplaced and circular ones.
 Edges check_dependencies(Validation &validation);
 

@@ -6,6 +6,7 @@
 #include "engine/document.hpp"
 #include "engine/progress.hpp"
 #include "engine/refill.hpp"
+#include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
 #include "engine/upkeep.hpp"
 #include "shared/circuits.hpp"
@@ -25,7 +26,7 @@ struct Waiting {
 
 Waiting resolve_fallback(Call &call, const TaskRef &task, const Version &version)
 {
-    const core::PlannedTask &planned = version.task(task.task_no);
+    const core::PlannedTask &planned = task_of(version, task.run, task.task_no);
     call.events().write();
     try {
         Document document(task.run, version);
@@ -53,7 +54,7 @@ void take_ready_rows(Call &call, int day, std::span<const TaskRef> tasks, std::m
     for (uint64 i = 0; i < rows.count(); i++) {
         const TaskRef task{pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)};
         const Version &version = version_of(rows.int4(i, 3));
-        if (rows.letter(i, 4) == core::run_state::cancelling && !version.task(task.task_no).is_finally) shared::put_back(task);
+        if (rows.letter(i, 4) == core::run_state::cancelling && !task_of(version, task.run, task.task_no).is_finally) shared::put_back(task);
         else waiting.emplace(task, resolve_fallback(call, task, version));
     }
 }
@@ -77,7 +78,7 @@ void end_by_fallback(Call &call, const std::map<TaskRef, Waiting> &waiting)
             continue;
         }
         const Waiting &w = waiting.at(task);
-        const Datum marked = pg::jsonb_datum(core::to_text(core::Json{{"fallback", true}, {"circuit", w.version->task(t.task_no).circuit}}));
+        const Datum marked = pg::jsonb_datum(core::to_text(core::Json{{"fallback", true}, {"circuit", task_of(*w.version, t.run, t.task_no).circuit}}));
         const Datum payload = w.trouble ? *w.trouble : pg::jsonb_datum(w.output);
         call.events().add({t.run, t.task_no, t.no, t.events.last(), 0, call.engine_actor(), payload, marked});
         if (w.trouble) {
@@ -92,11 +93,12 @@ void end_by_fallback(Call &call, const std::map<TaskRef, Waiting> &waiting)
 
 }  // namespace
 
-void tell_circuit(const Version &version, const TaskRef &task, core::CircuitOutcome outcome)
+void tell_circuit(const Version &version, const TaskRef &task, core::CircuitOutcome outcome, std::optional<Datum> item)
 {
-    const core::PlannedTask &planned = version.task(task.task_no);
-    if (planned.circuit.empty() || outcome == core::CircuitOutcome::neither) return;
-    shared::on_commit_outcome(task, route_slot_of(version, task.task_no), outcome, planned.circuit_policy);
+    if (outcome == core::CircuitOutcome::neither) return;
+    const core::PlannedTask &planned = task_of(version, task.run, task.task_no, item);
+    if (planned.circuit.empty()) return;
+    shared::on_commit_outcome(task, route_slot_of(version, task), outcome, planned.circuit_policy);
 }
 
 core::CircuitOutcome outcome_of_error(std::string_view error_class)

@@ -5,8 +5,8 @@
 
 namespace orch::engine {
 
-/// An attempt of this task ended; counted when this transaction commits. Call it before its lease is taken away.
-void tell_circuit(const Version &version, const TaskRef &task, core::CircuitOutcome outcome);
+/// An attempt of this task ended; counted when this transaction commits. Call it before its lease is taken away. `item`: of a row at hand.
+void tell_circuit(const Version &version, const TaskRef &task, core::CircuitOutcome outcome, std::optional<Datum> item = {});
 core::CircuitOutcome outcome_of_error(std::string_view error_class);
 
 /// Closes a circuit of the caller's tenant. False where it was closed; raises 42704 for one that no definition names.

@@ -1,6 +1,7 @@
 // The journal of a workflow in code: what orch.record and orch.suspend add to it, and what a reopened run does again.
 #include "core/grammar.hpp"
 #include "core/state_changes.hpp"
+#include "core/validation.hpp"
 #include "engine/code_run.hpp"
 #include "engine/inline_task.hpp"
 #include "engine/progress.hpp"
@@ -56,6 +57,11 @@ void check_setting(size_t place, const std::string &key, const Json &value)
     const core::Field *field = core::find_field(core::task_fields(), key);
     if (!field || field->shape == core::Shape::not_yet || key == "when" || key == "dependencies" || key == "trigger_rule")
         refuse(place, "has the unknown key " + core::in_quotes(key));
+    if (key == "circuit") {
+        core::Findings findings(1);
+        core::check_circuit(findings, core::Place{} / key, value);
+        if (findings.count() > 0) refuse(place, "has a \"circuit\" that is none", "Write its name, or {name, failures, open_seconds, successes}.");
+    }
     const bool number = value.is_number() && value.get<double>() >= field->least && value.get<double>() <= field->most;
     switch (field->shape) {
     case core::Shape::integer:
@@ -218,7 +224,7 @@ void insert_rows(Call &call, const CodeMain &main, const std::vector<Entry> &ent
         const char state = main.ending && e.what == What::started ? pending : state_of(e);
         no.add(Int32GetDatum(e.no));
         const bool remote = e.what == What::started && is_remote(e.planned.executor);
-        route.add(Int32GetDatum(remote ? route_id(main.version->tenant, e.planned.queue, e.planned.handler) : 0));
+        route.add(Int32GetDatum(remote ? route_id(route_names(*main.version, e.planned)) : 0));
         priority.add(Int16GetDatum(static_cast<int16>(main.priority + e.planned.priority)));
         letter.add(CharGetDatum(state));
         item.add(e.item);

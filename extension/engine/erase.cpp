@@ -96,6 +96,7 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
                              " where r.run_id = $1 and i.workflow_id = v.workflow_id and i.key = r.idempotency_key and i.run_id = r.run_id",
                              {UUIDOID});
     static pg::Statement letters("delete from _orch.dead_letter where run_id = $1", {UUIDOID});
+    static pg::Statement parked("delete from _orch.parked_run where run_id = $1", {UUIDOID});
     static pg::Statement lines("delete from _orch.log_{} where run_id = $1", {UUIDOID}), progress("delete from _orch.progress_{} where run_id = $1", {UUIDOID}),
         tasks("delete from _orch.task_{} where run_id = $1", {UUIDOID}), rows("delete from _orch.run_{} where run_id = $1", {UUIDOID}),
         events("delete from _orch.event_{} where run_id = $1", {UUIDOID});
@@ -104,6 +105,7 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
     change(key, run);
     letters.run(Parameters<1>().add(pg::uuid_datum(run)));
     counts.dead_letters = static_cast<int64>(letters.processed());
+    parked.run(Parameters<1>().add(pg::uuid_datum(run)));
     counts.log_lines = change(lines, run);
     change(progress, run);
     counts.tasks = change(tasks, run);
@@ -117,17 +119,24 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
 
 bool erase(Call &call, const RunId &run, const std::string &reason)
 {
-    // The engine's own words stay: when a timer is due, what a refused settle was told, the delay of a retry and the class of its error, by which orch.attempts tells a timeout.
+    // The engine's own words stay, since the history is folded by some of them: of the facts those named below; when a timer is due, what a refused settle was told, the delay of a retry and the class of its error, by which orch.attempts tells a timeout.
     static pg::Statement events("update _orch.event_{} set payload = case when payload is null or kind in (40, 41, 50, 51) then payload"
                                 "  when kind = 21 then payload || pg_catalog.jsonb_build_object('error', pg_catalog.jsonb_strip_nulls("
                                 "   pg_catalog.jsonb_build_object('class', payload #> '{error,class}')) || $2)"
                                 "  else $2 end,"
-                                " facts = case when facts is not null then $2 end"
+                                " facts = case when facts - $3 = '{}' then facts else (select coalesce(pg_catalog.jsonb_object_agg(f.key, f.value), '{}')"
+                                "  from pg_catalog.jsonb_each(facts) f where f.key = any($3)) || $2 end"
                                 " where run_id = $1 and (facts is not null or payload is not null and kind not in (40, 41, 50, 51))",
-                                {UUIDOID, JSONBOID});
+                                {UUIDOID, JSONBOID, TEXTARRAYOID});
     static pg::Statement tasks("update _orch.task_{} set item = case when item is not null then $2 end, input = case when input is not null then $2 end"
                                " where run_id = $1 and (item is not null or input is not null)",
                                {UUIDOID, JSONBOID});
+    // A definition that code made is asked for its id, executor and retries as long as its row is there.
+    static pg::Statement tasks_of_code("update _orch.task_{} t set input = case when t.input is not null then $2 end, item = (select pg_catalog.jsonb_object_agg("
+                                       "  i.key, case when i.key in ('command', 'http', 'callable', 'env', 'metadata', 'fallback', 'tags') then $2 else i.value end)"
+                                       "  from pg_catalog.jsonb_each(t.item) i)"
+                                       " where run_id = $1 and (item is not null or input is not null)",
+                                       {UUIDOID, JSONBOID});
     static pg::Statement rows("update _orch.run_{} set tags = $2 where run_id = $1 and tags is not null", {UUIDOID, JSONBOID});
     static pg::Statement lines("update _orch.log_{} set line = '(erased)' where run_id = $1", {UUIDOID});
     static pg::Statement progress("update _orch.progress_{} set progress = $2 where run_id = $1", {UUIDOID, JSONBOID});
@@ -144,11 +153,14 @@ bool erase(Call &call, const RunId &run, const std::string &reason)
     counts.dead_letters = static_cast<int64>(letters.processed());
     counts.log_lines = change(lines, run);
     change(progress, run, tombstone);
-    counts.tasks = change(tasks, run, tombstone);
+    counts.tasks = change(version_of(row.version_id).is_code() ? tasks_of_code : tasks, run, tombstone);
     change(rows, run, tombstone);
     {
         const OpenHistory open;
-        counts.events = change(events, run, tombstone);
+        pg::Column kept(TEXTOID);
+        for (const char *key : {"state", "id", "seen", "fallback", "circuit"}) kept.add(pg::text_datum(key));
+        events.run_on(day_of(run), Parameters<3>().add(pg::uuid_datum(run)).add(tombstone).add(kept.array()));
+        counts.events = static_cast<int64>(events.processed());
     }
     audit(call, "erase", run, row, reason, counts);
     return true;

@@ -10,7 +10,7 @@ namespace orch::engine {
 
 namespace {
 
-using Key = std::tuple<std::string, std::string, std::string>;
+using Key = std::tuple<std::string, std::string, std::string, std::string, bool>;
 
 struct Routes {
     Oid extension = InvalidOid;
@@ -30,16 +30,19 @@ Routes &known_routes()
 
 }  // namespace
 
-int32 route_id(std::string_view tenant, std::string_view queue, std::string_view handler)
+int32 route_id(const shared::RouteNames &names)
 {
-    static pg::Statement select("select route_id from _orch.route where tenant = $1 and queue = $2 and handler = $3", {TEXTOID, TEXTOID, TEXTOID});
-    static pg::Statement insert(
-        "insert into _orch.route (tenant, queue, handler) values ($1, $2, $3) on conflict (tenant, queue, handler) do nothing returning route_id",
-        {TEXTOID, TEXTOID, TEXTOID});
+    static pg::Statement select("select route_id from _orch.route where tenant = $1 and queue = $2 and handler = $3 and circuit = $4 and fallback = $5",
+                                {TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID});
+    static pg::Statement insert("insert into _orch.route (tenant, queue, handler, circuit, fallback) values ($1, $2, $3, $4, $5)"
+                                " on conflict (tenant, queue, handler, circuit, fallback) do nothing returning route_id",
+                                {TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID});
     Routes &routes = known_routes();
-    Key key{tenant, queue, handler};
+    Key key{names.tenant, names.queue, names.handler, names.circuit, names.fallback};
     if (const auto found = routes.ids.find(key); found != routes.ids.end()) return found->second;
-    const auto parameters = pg::Parameters<3>().add(pg::text_datum(tenant)).add(pg::text_datum(queue)).add(pg::text_datum(handler));
+    pg::Parameters<5> parameters;
+    for (const std::string_view name : {names.tenant, names.queue, names.handler, names.circuit}) parameters.add(pg::text_datum(name));
+    parameters.add(BoolGetDatum(names.fallback));
     pg::Rows rows = select.run(parameters);
     if (rows.empty()) {
         rows = insert.run(parameters);

@@ -7,6 +7,6 @@
 namespace orch::engine {
 
 /// The route's number; made where it is missing, which waits for another transaction that makes it too.
-int32 route_id(std::string_view tenant, std::string_view queue, std::string_view handler);
+int32 route_id(const shared::RouteNames &names);
 
 }  // namespace orch::engine

@@ -48,7 +48,7 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                                 " from unnest($1::uuid[], $2::int4[], $3::int2[], $4::int8[]) u(run_id, task_no, attempt, token)"
                                 " where t.run_id = u.run_id and t.task_no = u.task_no and t.state = 'r' and t.attempt = u.attempt and t.token = u.token and "
                                 "($6 = 0 or t.worker_id = $6)"
-                                " returning t.run_id, t.task_no, t.no, t.version_id, t.attempt",
+                                " returning t.run_id, t.task_no, t.no, t.version_id, t.attempt, t.item",
                                 {UUIDARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, INT4OID});
 
     std::sort(successes.begin(), successes.end(), [](const Settlement *a, const Settlement *b) {
@@ -83,7 +83,7 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                 call.events().add({id, no, rows.int4(i, 3), EventKind::task_succeeded, rows.int2(i, 5),
                                    worker ? call.worker_actor(worker->name) : call.role_actor(), s.output, s.facts});
                 const Version &version = version_of(rows.int4(i, 4));
-                tell_circuit(version, {id, no}, core::CircuitOutcome::success);
+                tell_circuit(version, {id, no}, core::CircuitOutcome::success, rows.maybe(i, 6));
                 shared::on_commit_unlease({id, no}, static_cast<int64>(s.lease->token));
                 done.push_back({id, &version, no});
             }

@@ -37,11 +37,17 @@ const core::PlannedTask &task_of(const Version &version, const RunId &run, int32
     return known.emplace(shared::TaskRef{run, task_no}, core::compile_step(std::get<core::Json>(parsed), version.task(0).queue)).first->second;
 }
 
+shared::RouteNames route_names(const Version &version, const core::PlannedTask &made)
+{
+    return {made.queue, made.handler, version.tenant, made.circuit, made.has_fallback};
+}
+
 int route_slot_of(const Version &version, const shared::TaskRef &task)
 {
     if (task.task_no < version.task_count()) return route_slot_of(version, task.task_no);
     const core::PlannedTask &made = task_of(version, task.run, task.task_no);
-    return shared::route_slot(route_id(version.tenant, made.queue, made.handler), made.queue, made.handler, version.tenant);
+    const shared::RouteNames names = route_names(version, made);
+    return shared::route_slot(route_id(names), names);
 }
 
 void forget_items()

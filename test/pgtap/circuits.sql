@@ -146,9 +146,28 @@ select is(pg_temp.run(:'run'), 'succeeded', 'and its run ends');
 select lives_ok(format('select * from orch.explain(%L)', :'later'), 'a run with a fallback can be explained');
 select is_empty('select * from orch.replay_check()', 'and replayed');
 
+-- Steps that code starts ---------------------------------------------------------------------------
+
+select version from orch.register_code('circuits-code', options => '{"queue": "circuits-code"}') \gset
+select orch.worker_start('circuits', '{circuits-code}', '{:code/circuits-code@1,noop}') as worker \gset
+select orch.trigger('circuits-code') as run \gset
+call pg_temp.lease_soon('circuits');
+select is(pg_temp.code(format('select orch.record(%L, ''[{"id": "x#1", "handler": "noop", "circuit": {"fails": 1}}]'')', lease)), '22023', 'a circuit that is none') from leased;
+select orch.suspend(lease, '{"steps": [{"id": "x#1", "handler": "noop", "retries": 0, "circuit": {"name": "code", "failures": 1}}], "any": ["x#1"]}') from leased \gset
+call pg_temp.lease_soon('circuits');
+select orch.fail(lease, '{"class": "transient", "message": "no"}') from leased where task_id = 'x#1' \gset
+select is(pg_temp.circuit('code'), 'open 1 0', 'a step that code starts counts for its circuit');
+call pg_temp.lease_soon('circuits');
+select orch.suspend(lease, '{"steps": [{"id": "y#1", "handler": "noop", "circuit": "code", "fallback": {"n": 0}}], "any": ["y#1"]}') from leased where task_id = 'main' \gset
+call pg_temp.lease_soon('circuits');
+select is((select string_agg(h.id || ' ' || h.state || coalesce(' ' || h.output::text, ''), ', ' order by h.no) from leased l, orch.history(l.lease) h), 'x#1 failed, y#1 succeeded {"n": 0}', 'and waits for it, or takes its fallback');
+select orch.complete(lease) from leased where task_id = 'main' \gset
+call orch.await_run(:'run', '20 s');
+select is_empty('select * from orch.replay_check()', 'which replays');
+
 -- More than memory has room for ------------------------------------------------------------------
 
-select orch.reset_circuit('noop') as was_open \gset
+select orch.reset_circuit('noop') as noop, orch.reset_circuit('code') as code \gset
 select pg_temp.define('circuits-many', (select jsonb_object_agg('t' || i, jsonb_build_object('circuit', 'many' || i)) from generate_series(1, 140) i)) as version \gset
 select orch.worker_start('circuits', '{circuits-many}', '{noop}') as worker \gset
 select orch.trigger('circuits-many') as run \gset

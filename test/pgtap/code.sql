@@ -25,7 +25,7 @@ select is(pg_temp.code($$ select orch.register_code('code', options => '{"tasks"
 select is(pg_temp.code($$ select orch.register_code('code', options => '{"priority": 1e9}') $$), 'OR001', 'one that is out of range');
 select is(pg_temp.code($$ select orch.register('{"id": "code x", "tasks": {"a": {"code": {"workflow": "w", "version": "1"}}}}'::text) $$), 'OR001', 'a definition has no code');
 select matches((select hint from orch.validate('{"id": "x", "tasks": {"a": {"code": {}}}}'::text)), 'orch.register_code', 'and says where it goes');
-select results_eq($$ select executor, handler, queue, route from (select t.executor, t.handler, t.queue, r.handler as route from _orch.version_task t join _orch.route r using (route_id) where t.task_id = 'main' order by t.version_id limit 1) x $$,
+select results_eq($$ select executor, handler, queue, route from (select t.executor, t.handler, t.queue, r.handler as route from _orch.version_task t join _orch.route r using (route_id) where t.task_id = 'main' and t.handler = 'code' order by t.version_id limit 1) x $$,
     $$ values ('code'::text, 'code'::text, 'default'::text, ':code/code@1'::text) $$, 'its one task is main, on a route of its label');
 
 -- From beginning to end ----------------------------------------------------------------------------

@@ -154,6 +154,25 @@ select is((select resolution from orch.dead_letters where id = :'letter'), 'disc
 select is_empty(format('select * from orch.redrive(filter => ''{"run_id": "%s"}'')', :'run'), 'of those who redrive many');
 select lives_ok(format('select orch.delete_run(%L, ''retention'')', :'run'), 'it can be deleted afterwards');
 
+-- A run in code: its journal keeps what it is made of, and loses what it held.
+select version from orch.register_code('erase-code', options => '{"queue": "erase-code"}') \gset
+select orch.worker_start('erase', '{erase-code}', '{:code/erase-code@1,noop}') as worker \gset
+select orch.trigger('erase-code', '"Jane Roe"') as run \gset
+call pg_temp.lease_soon('erase');
+select orch.record(lease, '[{"id": "local#1", "output": "Jane Roe"}, {"id": "bad#1", "error": {"class": "handler", "message": "Jane Roe"}}, {"id": "tags#1", "tags": {"who": "Jane Roe"}}]') from leased \gset
+select orch.suspend(lease, '{"steps": [{"id": "greet#1", "handler": "noop", "input": {"to": "Jane Roe"}, "metadata": {"who": "Jane Roe"}}], "any": ["greet#1"]}') from leased \gset
+call pg_temp.lease_soon('erase');
+select orch.complete(lease, '"Hello Jane Roe"') from leased where task_id = 'greet#1' \gset
+call pg_temp.lease_soon('erase');
+select orch.complete(lease, '"Jane Roe"') from leased where task_id = 'main' \gset
+call orch.await_run(:'run', '20 s');
+create temp table tasks_before as select task_id, state, executor, handler from orch.tasks where run_id = :'run';
+select orch.erase(:'run', 'article 17') as erased \gset
+select doesnt_match(pg_temp.everything(:'run'), 'Jane', 'of a run in code nothing of the payloads is left either');
+select set_eq(format('select task_id, state, executor, handler from orch.tasks where run_id = %L', :'run'), 'table tasks_before', 'its steps are still what they were');
+select is_empty(format('select * from orch.replay_check() where run_id = %L', :'run'), 'and as the history tells');
+select lives_ok(format('select orch.delete_run(%L, ''retention'')', :'run'), 'it can be deleted');
+
 -- The audit trail is for all who may look, and for nobody to change.
 set role erase_operator;
 select isnt_empty($$ select * from orch.audit where workflow = 'erase' $$, 'a viewer sees the audit trail');
