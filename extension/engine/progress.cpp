@@ -195,7 +195,7 @@ void queue_ready(const Version &version, const TaskRef &task, TimestampTz ready_
 int admission_slot(const Version &version)
 {
     // A route of its own, under a number that no row of _orch.route has; no worker serves it.
-    return shared::route_slot(-version.workflow_id, {"", ":admission", version.tenant});
+    return shared::route_slot(-version.workflow_id, {version.extension, "", ":admission", version.tenant});
 }
 
 void queue_for_admission(const Version &version, const RunId &run, TimestampTz since, int priority)

@@ -39,7 +39,7 @@ const core::PlannedTask &task_of(const Version &version, const RunId &run, int32
 
 shared::RouteNames route_names(const Version &version, const core::PlannedTask &made)
 {
-    return {made.queue, made.handler, version.tenant, made.circuit, made.has_fallback};
+    return {version.extension, made.queue, made.handler, version.tenant, made.circuit, made.has_fallback};
 }
 
 int route_slot_of(const Version &version, const shared::TaskRef &task)

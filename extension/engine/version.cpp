@@ -81,6 +81,7 @@ const Version &version_of(int32 version_id)
     auto found = c.versions.find(version_id);
     if (found != c.versions.end()) return *found->second;
     auto version = load(version_id);
+    version->extension = c.extension;
     c.tasks += version->plan.tasks.size();
     return *c.versions.emplace(version_id, std::move(version)).first->second;
 }
@@ -129,7 +130,8 @@ void trim_versions()
 int route_slot_of(const Version &version, int32 task_no)
 {
     const core::PlannedTask &task = version.task(task_no);
-    return shared::route_slot(version.route_ids[task_no], {task.queue, version.handlers[task_no], version.tenant, task.circuit, task.has_fallback});
+    return shared::route_slot(version.route_ids[task_no],
+                              {version.extension, task.queue, version.handlers[task_no], version.tenant, task.circuit, task.has_fallback});
 }
 
 }  // namespace orch::engine

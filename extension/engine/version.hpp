@@ -7,6 +7,7 @@
 namespace orch::engine {
 
 struct Version {
+    Oid extension;
     int32 version_id;
     int32 workflow_id;
     int32 number;

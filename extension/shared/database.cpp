@@ -124,6 +124,8 @@ void start_over(Database &slot) noexcept
 {
     pg_atomic_write_u32(&slot.phase, static_cast<uint32_t>(Phase::closed));
     close_contents(slot);
+    // The new extension's own first transaction has pinned what it knows already.
+    forget_routes(slot);
     slot.workers.each([](int worker) { workers[worker].worker_id = 0; });
     with_pool([&] { slot.built_for = InvalidOid; });
 }

@@ -106,7 +106,8 @@ struct Route {
     bool circuit_left_out;  // there was no room for it
     int32_t circuit;        // that its tasks wait for, or no_slot
     int32_t route_id;
-    int32_t pins;  // transactions that know the slot
+    Oid extension;  // whose rows the number is of: dropped and created again, it counts from 1 again
+    int32_t pins;   // transactions that know the slot
     int64_t last_used;
     KeyQueue<Entry> ready;
     RunId cursor;  // smallest run that may have ready rows not in memory

@@ -106,6 +106,8 @@ bool falls_back(const Database &database) noexcept;
 // counters.cpp
 void drop_counters(Database &database, const RunId &run) noexcept;
 void lower_counters(Database &database, const PendingOp &op, const JoinChange *changes, Wakes &wakes) noexcept;
+// routes.cpp
+void forget_routes(Database &database) noexcept;  // all but those that somebody has pinned
 // database.cpp
 void start_over(Database &database) noexcept;
 // active.cpp

@@ -19,11 +19,18 @@ constexpr size_t kept_bytes = 96;  // of a folded name: 32 digits of a hash foll
 // What this backend has seen: looked at again under the lock, since a slot may have been given to another route. Leaked.
 std::unordered_map<int32_t, int> *seen;
 
-bool is_route(const Database &database, int slot, int32_t route_id) noexcept { return database.routes.test(slot) && routes[slot].route_id == route_id; }
+struct RouteId {
+    uint32_t extension;
+    int32_t number;
+};
 
-int find(const Database &database, int32_t route_id) noexcept
+bool has_id(int slot, const RouteId &id) noexcept { return routes[slot].route_id == id.number && routes[slot].extension == id.extension; }
+
+bool is_route(const Database &database, int slot, const RouteId &id) noexcept { return database.routes.test(slot) && has_id(slot, id); }
+
+int find(const Database &database, const RouteId &id) noexcept
 {
-    return database.routes.find_from(0, [&](int slot) { return routes[slot].route_id == route_id; });
+    return database.routes.find_from(0, [&](int slot) { return has_id(slot, id); });
 }
 
 void forget_route(Database &database, int slot) noexcept
@@ -46,9 +53,9 @@ int free_slot(Database &database) noexcept
     return oldest;
 }
 
-int pin_found(Database &database, int32_t route_id, int guess) noexcept
+int pin_found(Database &database, const RouteId &id, int guess) noexcept
 {
-    const int slot = guess != no_slot && is_route(database, guess, route_id) ? guess : find(database, route_id);
+    const int slot = guess != no_slot && is_route(database, guess, id) ? guess : find(database, id);
     if (slot == no_slot) return no_slot;
     routes[slot].last_used = monotonic_us();
     pin(slot);
@@ -60,6 +67,17 @@ int guess_of(int32_t route_id)
     if (!seen) seen = new std::unordered_map<int32_t, int>;
     const auto found = seen->find(route_id);
     return found == seen->end() ? no_slot : found->second;
+}
+
+int known_slot(const RouteId &id)
+{
+    Database &database = shared::database();
+    const int guess = guess_of(id.number);
+    if (guess != no_slot && pinned(guess) && has_id(guess, id)) return guess;
+    pin_room();
+    const int slot = with_database(database, [&] { return pin_found(database, id, guess); });
+    if (slot != no_slot) (*seen)[id.number] = slot;
+    return slot;
 }
 
 }  // namespace
@@ -82,27 +100,17 @@ void copy_name(char (&into)[name_bytes + 1], std::string_view folded) noexcept
     into[folded.size()] = '\0';
 }
 
-int route_slot_of(int32_t route_id)
-{
-    Database &database = shared::database();
-    const int guess = guess_of(route_id);
-    if (guess != no_slot && pinned(guess) && routes[guess].route_id == route_id) return guess;
-    pin_room();
-    const int slot = with_database(database, [&] { return pin_found(database, route_id, guess); });
-    if (slot != no_slot) (*seen)[route_id] = slot;
-    return slot;
-}
-
 int route_slot(int32_t route_id, const RouteNames &of)
 {
-    const int known = route_slot_of(route_id);
+    const RouteId id{of.extension, route_id};
+    const int known = known_slot(id);
     if (known != no_slot) return known;
 
     Database &database = shared::database();
     const std::string names[] = {folded_name(of.queue), folded_name(of.handler), folded_name(of.tenant), folded_name(of.circuit)};
     (*seen)[route_id] = no_slot;  // room, before the lock
     const int slot = with_database(database, [&] {
-        const int found = pin_found(database, route_id, no_slot);  // another backend was quicker
+        const int found = pin_found(database, id, no_slot);  // another backend was quicker
         if (found != no_slot) return found;
         const int fresh = free_slot(database);
         if (fresh == no_slot) return no_slot;
@@ -113,6 +121,7 @@ int route_slot(int32_t route_id, const RouteNames &of)
         route.circuit = names[3].empty() ? no_slot : circuit_for(database, names[2], names[3]);
         route.circuit_left_out = !names[3].empty() && route.circuit == no_slot;
         route.route_id = route_id;
+        route.extension = of.extension;
         route.pins = 0;
         route.last_used = monotonic_us();
         route.ready = {};
@@ -133,6 +142,15 @@ int route_slot(int32_t route_id, const RouteNames &of)
                         "Use fewer queues and handlers, or wait until some of them are empty."};
     (*seen)[route_id] = slot;
     return slot;
+}
+
+void forget_routes(Database &database) noexcept
+{
+    database.routes.each([&](int slot) {
+        if (routes[slot].pins > 0) return;
+        forget_route(database, slot);
+        with_pool([&] { root->routes.push(routes, static_cast<Index>(slot)); });
+    });
 }
 
 int32_t route_id_of(int slot)

@@ -10,6 +10,7 @@
 namespace orch::shared {
 
 struct RouteNames {
+    uint32_t extension;  // dropped and created again, it numbers its rows anew
     std::string_view queue, handler, tenant;
     std::string_view circuit = {};  // empty where its tasks have none
     bool fallback = false;
@@ -18,9 +19,6 @@ struct RouteNames {
 /// The slot of a route of _orch.route, made on first use, pinned until the transaction ends. Slots with nothing in them are given to new routes, the longest unused first.
 /// Raises 53400 when all 4,096 hold work.
 int route_slot(int32_t route_id, const RouteNames &names);
-
-/// The same where the names are not at hand: no_slot when the route is not in memory. Also pins.
-int route_slot_of(int32_t route_id);
 
 /// The number of the route in a slot that this transaction has pinned.
 int32_t route_id_of(int slot);
