@@ -68,8 +68,8 @@ void set_circuit(PlannedTask &task, const Settings &settings)
 {
     const Json *circuit = settings.find("circuit");
     // One in `defaults` is for the tasks that workers run.
-    const bool by_worker = task.executor == Executor::handler || task.executor == Executor::command || task.executor == Executor::callable ||
-                           task.executor == Executor::http;
+    const bool by_worker =
+        task.executor == Executor::handler || task.executor == Executor::command || task.executor == Executor::callable || task.executor == Executor::http;
     if (circuit == nullptr || !by_worker) return;
     const std::string by_itself = task.executor == Executor::handler ? task.handler : "";
     task.circuit = circuit->is_string() ? circuit->get<std::string>() : text_or(member(*circuit, "name"), by_itself);

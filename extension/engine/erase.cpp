@@ -132,11 +132,12 @@ bool erase(Call &call, const RunId &run, const std::string &reason)
                                " where run_id = $1 and (item is not null or input is not null)",
                                {UUIDOID, JSONBOID});
     // A definition that code made is asked for its id, executor and retries as long as its row is there.
-    static pg::Statement tasks_of_code("update _orch.task_{} t set input = case when t.input is not null then $2 end, item = (select pg_catalog.jsonb_object_agg("
-                                       "  i.key, case when i.key in ('command', 'http', 'callable', 'env', 'metadata', 'fallback', 'tags') then $2 else i.value end)"
-                                       "  from pg_catalog.jsonb_each(t.item) i)"
-                                       " where run_id = $1 and (item is not null or input is not null)",
-                                       {UUIDOID, JSONBOID});
+    static pg::Statement tasks_of_code(
+        "update _orch.task_{} t set input = case when t.input is not null then $2 end, item = (select pg_catalog.jsonb_object_agg("
+        "  i.key, case when i.key in ('command', 'http', 'callable', 'env', 'metadata', 'fallback', 'tags') then $2 else i.value end)"
+        "  from pg_catalog.jsonb_each(t.item) i)"
+        " where run_id = $1 and (item is not null or input is not null)",
+        {UUIDOID, JSONBOID});
     static pg::Statement rows("update _orch.run_{} set tags = $2 where run_id = $1 and tags is not null", {UUIDOID, JSONBOID});
     static pg::Statement lines("update _orch.log_{} set line = '(erased)' where run_id = $1", {UUIDOID});
     static pg::Statement progress("update _orch.progress_{} set progress = $2 where run_id = $1", {UUIDOID, JSONBOID});
