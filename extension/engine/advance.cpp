@@ -77,18 +77,20 @@ public:
         std::vector<Transition> transitions;
         transitions.reserve(steps_.size());
         for (const Step &s : steps_) transitions.push_back(s.transition);
-        std::map<int32, Step *> by_task;
-        for (Step &s : steps_) by_task[s.transition.task_no] = &s;
         apply(call_, transitions);
+        std::map<int32, const Transition *> by_task;
+        for (const Transition &t : transitions) by_task[t.task_no] = &t;
         bool missed = missed_;
         std::vector<std::pair<int32, char>> ended;
-        for (const Transition &t : transitions) {
+        // In the order of the decisions: the feed tells what a task follows from before the task.
+        for (const Step &step : steps_) {
+            const Transition &t = *by_task.at(step.transition.task_no);
             if (!t.applied) {
                 // A settle or a lease came first with a pending or ready row: then it is as it should be or the next look sees it.
                 missed = true;
                 continue;
             }
-            record_inline(call_, version_, t, by_task[t.task_no]->result);
+            record_inline(call_, version_, t, step.result);
             if (core::is_final(t.to)) ended.emplace_back(t.task_no, t.to);
         }
         const core::RunEnd end = advance_.end();

@@ -178,7 +178,7 @@ bool settle_those(Call &call, const RunId &run, const std::vector<Child> &childr
                           .first_payload = ended_details(child)});
     }
     const bool any = !succeeded.empty() || !others.empty();
-    end_waits(call, std::move(succeeded), false);
+    end_waits(call, succeeded, false);
     end_attempts(call, others);
     return any;
 }

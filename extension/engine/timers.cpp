@@ -140,7 +140,7 @@ void fire_waits(Call &call, const std::vector<DueRow> &due)
                         .from = waiting,
                         .first = EventKind::timer_fired});
     }
-    end_waits(call, std::move(over), false);
+    end_waits(call, over, false);
     end_attempts(call, late);
 }
 

@@ -49,7 +49,7 @@ std::optional<WaitsFor> waits_for(const TaskRef &task)
     return WaitsFor{static_cast<EventKind>(rows.int2(0, 1)), rows.get(0, 2)};
 }
 
-void end_waits(Call &call, std::vector<EndedWait> ended, bool deferred)
+void end_waits(Call &call, const std::vector<EndedWait> &ended, bool deferred)
 {
     std::vector<Transition> transitions;
     std::map<TaskRef, const EndedWait *> by_task;

@@ -32,7 +32,7 @@ struct EndedWait {
 };
 
 /// The one place where tasks succeed that waited. `deferred` as follow_success has it. Failures of tasks that wait go by end_attempts.
-void end_waits(Call &call, std::vector<EndedWait> ended, bool deferred);
+void end_waits(Call &call, const std::vector<EndedWait> &ended, bool deferred);
 
 /// What the tasks of a run wait for and has come without their hearing of it: children that are over, and signals. True where a row has changed.
 /// The caller has locked the run's row.

@@ -211,6 +211,39 @@ select _orch.advance_clock('61 s') as now \gset
 call go(:'run', 'timed_out');
 call record('run_timed_out', :'run');
 
+-- Words from outside, and other runs ---------------------------------------------------------------
+
+select define('words', '{"early": {"signal": {"name": "e"}}, "late": {"signal": {"name": "l"}, "dependencies": ["early"]}, "ask": {"approval": {}}, "never": {"signal": {"name": "n", "timeout_seconds": 5}},
+    "rescue": {"noop": true, "dependencies": ["never"], "trigger_rule": "one_failed"}}') as v \gset
+select orch.trigger('words') as run \gset
+select orch.signal(:'run', 'e', '1') as sent \gset
+call work(3);
+do $$ begin while not exists (select from orch.approvals) loop commit; perform pg_sleep(0.02); end loop; end $$;
+select orch.signal(:'run', 'l', '2'), orch.signal(:'run', 'unheard') \gset
+select orch.approve(:'run', 'ask') as done \gset
+select _orch.advance_clock('6 s') as now \gset
+call go(:'run', 'succeeded');
+call record('signals_and_approvals', :'run');
+
+select define('leaf', '{"a": {"handler": "flaky", "retries": 0}}') as v \gset
+select define('children', '{"again": {"workflow": {"id": "leaf"}, "retries": 1, "retry_on": ["child_failed"]}, "loose": {"workflow": {"id": "chain", "wait": false}}, "nobody": {"workflow": {"id": "unheard-of"}}}',
+    '{"on_failure": "continue"}') as v \gset
+select orch.trigger('children') as run \gset
+call go(:'run', 'failed');
+call record('children', :'run');
+select define('closes', '{"child": {"workflow": {"id": "open-child"}}, "b": {"handler": "fine", "dependencies": ["child"]}}') as v \gset
+select define('open-child', '{"waits": {"signal": {"name": "s"}}}') as v \gset
+select orch.trigger('closes') as run \gset
+do $$ begin while not exists (select from orch.runs where workflow = 'open-child') loop commit; perform pg_sleep(0.02); end loop; end $$;
+select orch.cancel(run_id) as state from orch.runs where workflow = 'open-child' \gset
+call go(:'run', 'failed');
+call record('child_cancelled', :'run');
+select orch.retry(:'run') as state \gset
+do $$ begin while (select count(*) from orch.runs where workflow = 'open-child') < 2 loop commit; perform pg_sleep(0.02); end loop; end $$;
+select orch.cancel(:'run') as state \gset
+call go(:'run', 'cancelled');
+call record('cancelled_with_its_child', :'run');
+
 -- Once more ----------------------------------------------------------------------------------------
 
 select define('again', '{"a": {"handler": "fine"}, "b": {"handler": "flaky", "dependencies": ["a"]}, "c": {"handler": "fine", "dependencies": ["b"]}}',

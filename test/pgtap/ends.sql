@@ -195,4 +195,12 @@ select is(pg_temp.run(:'run') || ' ' || pg_temp.task(:'run', 'a') || ' ' || (sel
 select is(pg_temp.code(format('select orch.retry(%L)', :'run')), 'OR020', 'a run that succeeded is not retried');
 select is(pg_temp.code($$ select orch.retry(gen_random_uuid()) $$), 'OR003', 'nor is an unknown one');
 
+-- What one look decides ------------------------------------------------------------------------
+
+select pg_temp.define('ends-order', '{"z": {"noop": true}, "y": {"noop": true, "dependencies": ["z"]}, "x": {"noop": true, "dependencies": ["y"]}}');
+select orch.trigger('ends-order') as run \gset
+call orch.await_run(:'run', '20 s');
+select is((select string_agg(task_id || ' ' || kind, ', ' order by pos) from orch.events where run_id = :'run' and task_id is not null),
+    'z task_started, z task_succeeded, y task_started, y task_succeeded, x task_started, x task_succeeded', 'is told in the order of cause and effect');
+
 select * from finish();
