@@ -91,15 +91,16 @@ as $$
         E'{"definition": %s,\n"run": {"state": "%s", "events": %s},\n"tasks": [\n%s\n],\n"events": [\n%s\n]}',
         v.spec, r.state, r.no,
         (
-            select string_agg(jsonb_build_object('id', p.task_id, 'state', t.state, 'events', t.no, 'output_no', coalesce(t.output_no, 0),
+            select string_agg(jsonb_build_object('id', coalesce(p.task_id, t.item ->> 'id'), 'state', t.state, 'events', t.no, 'output_no', coalesce(t.output_no, 0),
                 'attempt', t.attempt, 'attempts_before', t.attempts_before)::text, E',\n' order by t.task_no)
             from _orch.task t
-            join _orch.version_task p using (version_id, task_no)
+            left join _orch.version_task p using (version_id, task_no)
             where t.run_id = r.run_id
         ),
         (
             select string_agg(jsonb_strip_nulls(jsonb_build_object('task_no', e.task_no, 'no', e.no, 'kind', e.kind, 'attempt', e.attempt)
-                || case when e.payload is null then '{}' else jsonb_build_object('payload', e.payload) end)::text, E',\n' order by e.pos)
+                || case when e.payload is null then '{}' else jsonb_build_object('payload', e.payload) end
+                || case when e.facts ? 'state' then jsonb_build_object('facts', e.facts) else '{}' end)::text, E',\n' order by e.pos)
             from _orch.event e
             where e.run_id = r.run_id
         )
@@ -278,3 +279,54 @@ select orch.trigger('open') as run \gset
 select orch.cancel(:'run') as state \gset
 call go(:'run', 'cancelled');
 call record('cancelled_in_the_queue', :'run');
+
+-- Workflows in code --------------------------------------------------------------------------------
+
+select version from orch.register_code('code') \gset
+select orch.worker_start('coder', '{default}', '{:code/code@1}') as worker \gset
+select orch.trigger('code') as run \gset
+select lease from orch.lease('coder') \gset
+select orch.record(:'lease', '[{"id": "here#1", "output": 1}, {"id": "bad#1", "handler": "bad", "retries": 0}, {"id": "colour#1", "tags": {"colour": "red"}}]') as done \gset
+call work(1);
+select orch.suspend(:'lease', '{"steps": [{"id": "fine#1", "handler": "flaky", "retry_delay_seconds": 1, "seen": ["bad#1"]}, {"id": "nap#1", "sleep": 1}], "all": ["fine#1", "nap#1"]}') as answer \gset
+call record('code_waits', :'run');
+create procedure go_until(run uuid, task text, until text)
+language plpgsql
+as $$
+declare
+    v_worked boolean;
+begin
+    while not exists (select from orch.tasks t where t.run_id = run and t.task_id = task and t.state = until) loop
+        call work(v_worked);
+        commit;
+        perform _orch.advance_clock('100 ms');
+        perform pg_sleep(0.02);
+    end loop;
+end
+$$;
+call go_until(:'run', 'main', 'ready');
+select lease from orch.lease('coder') \gset
+select orch.suspend(:'lease', '{"steps": [{"id": "bad#2", "handler": "bad", "retries": 0}], "any": ["bad#2"]}') as answer \gset
+call go_until(:'run', 'main', 'ready');
+select lease from orch.lease('coder') \gset
+select orch.record(:'lease', '[{"id": "there#1", "error": {"class": "handler", "message": "no"}}]') as done \gset
+select orch.fail(:'lease', '{"class": "handler", "message": "no"}') as done \gset
+call go(:'run', 'failed');
+call record('code_failed', :'run');
+select orch.retry(:'run') as state \gset
+call go_until(:'run', 'main', 'ready');
+select lease from orch.lease('coder', 1, '1 hour') \gset
+select orch.park(:'lease', '{"message": "other code"}') as done \gset
+call record('code_parked', :'run');
+select orch.unpark(:'run') as done \gset
+select lease from orch.lease('coder', 1, '1 hour') \gset
+select orch.record(:'lease', '[{"id": "there#1", "output": 2}, {"id": "long#1", "sleep": 86400}, {"id": "stays#1", "handler": "stays"}]') as done \gset
+call work(3);
+select orch.complete(:'lease', '{"done": true}') as done \gset
+call record('code_leaves_a_step_running', :'run');
+select orch.trigger('code') as run \gset
+select lease from orch.lease('coder') \gset
+select orch.suspend(:'lease', '{"steps": [{"id": "long#1", "sleep": 86400}], "any": ["long#1"]}') as answer \gset
+select orch.cancel(:'run') as state \gset
+call go(:'run', 'cancelled');
+call record('code_cancelled', :'run');
