@@ -94,8 +94,8 @@ private:
         if (kind == EventKind::step_recorded) row.output_no = event.no;
         if (kind == EventKind::task_reopened) row.output_no = 0, row.attempts_before = row.attempt;
         if (kind == EventKind::task_succeeded || kind == EventKind::task_failed || kind == EventKind::task_timed_out) row.output_no = event.no;
-        // One that ran was told to stop and says what became of it; the others had nothing to say.
-        if (kind == EventKind::task_cancelled && before == task_state::running) row.output_no = event.no;
+        // One that ran says what became of it, or why it has nothing to do; the others had nothing to say.
+        if ((kind == EventKind::task_cancelled || kind == EventKind::task_skipped) && before == task_state::running) row.output_no = event.no;
     }
 
     // What the engine's next look makes ready, or made ready already. What else it would decide comes with an event of its own.

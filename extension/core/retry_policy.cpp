@@ -58,12 +58,13 @@ bool opens_circuit(ErrorClass error_class)
            error_class == ErrorClass::infrastructure;
 }
 
-double delay(const RetryPolicy &policy, int attempt, double random01)
+double delay(const RetryPolicy &policy, int attempt, double random01, double asked)
 {
     // Past 2^60 every cap is reached, and the power stays finite.
     const double growth = policy.exponential ? std::exp2(std::clamp(attempt - 1, 0, 60)) : 1.0;
     const double capped = std::min(policy.delay_seconds * growth, policy.max_delay_seconds);
-    return capped * (1.0 + std::clamp(random01, 0.0, 1.0) * policy.jitter);
+    const double own = capped * (1.0 + std::clamp(random01, 0.0, 1.0) * policy.jitter);
+    return asked > own ? std::min(asked, std::max(own, longest_asked_delay)) : own;
 }
 
 bool should_retry(const RetryPolicy &policy, const TaskError &error, int attempt, double elapsed_seconds, std::optional<bool> explicit_retry)

@@ -41,8 +41,12 @@ struct TaskError {
     std::optional<int> exit_code;
 };
 
-/// Seconds to wait after failed attempt number `attempt` (from 1); random01 in [0, 1). The jitter comes on top of the cap.
-double delay(const RetryPolicy &policy, int attempt, double random01);
+/// Longest wait that an error may ask for, in seconds.
+inline constexpr double longest_asked_delay = 86'400;
+
+/// Seconds to wait after failed attempt number `attempt` (from 1); random01 in [0, 1). The jitter comes on top of the cap. `asked`: what the error says that the next
+/// attempt should wait at least, such as a Retry-After; past the cap too.
+double delay(const RetryPolicy &policy, int attempt, double random01, double asked = 0);
 
 /// Whether another attempt follows failed attempt number `attempt` (from 1). `elapsed_seconds`: from the start of the first attempt to the moment when the next one
 /// would start, so that no attempt starts past the limit. A worker's explicit "no" and no_retry_on win over everything, then its explicit "yes", then retry_on, then the class.

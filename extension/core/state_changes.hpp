@@ -23,7 +23,7 @@ inline constexpr StateChange task_changes[] = {
     {EventKind::task_succeeded, "rwpy", task_state::succeeded},  // ready, or pending as a replay has it: by its fallback, with no attempt
     {EventKind::task_failed, "rpy", task_state::failed},
     {EventKind::task_timed_out, "rw", task_state::timed_out},
-    {EventKind::task_skipped, "p", task_state::skipped},
+    {EventKind::task_skipped, "pr", task_state::skipped},  // running: its handler said so
     {EventKind::task_upstream_failed, "p", task_state::upstream_failed},
     {EventKind::task_cancelled, "pyrdw", task_state::cancelled},
     {EventKind::task_waiting, "r", task_state::waiting},

@@ -42,6 +42,13 @@ std::size_t find_unquoted(std::string_view text, std::string_view mark, std::siz
 
 bool names_secret(std::string_view operand) { return operand.substr(0, 7) == "secrets" && (operand.size() == 7 || operand[7] == '.' || operand[7] == ' '); }
 
+bool is_secret_name(std::string_view name)
+{
+    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    });
+}
+
 std::variant<TemplateOperand, TemplateFault> parse_operand(std::string_view text)
 {
     if (text.empty()) return TemplateFault{"has an empty part", "Write a path such as input.day between the braces."};
@@ -80,6 +87,8 @@ std::variant<TemplateExpression, TemplateFault> parse_expression(std::string_vie
     }
     if (expression.is_secret && expression.operands.size() > 1)
         return TemplateFault{"gives a secret a fallback", "Only a worker knows whether a secret exists: write {{ secrets.NAME }} alone."};
+    if (expression.is_secret && !is_secret_name(source.substr(std::min<std::size_t>(8, source.size()))))
+        return TemplateFault{"names a secret by more than a name", "Write {{ secrets.NAME }}: letters, digits, _ and -."};
     return expression;
 }
 
@@ -101,7 +110,76 @@ std::string inside_string(const std::string &json_text)
     return escaped.substr(1, escaped.size() - 2);
 }
 
-void render_string(std::string &out, const std::string &text, const Resolver &resolver)
+/// The text of a JSON string, any other value as its JSON text.
+std::string plain_text(const std::string &json_text)
+{
+    if (auto parsed = parse(json_text, {.max_bytes = SIZE_MAX, .exact_integers = false}); const auto *value = std::get_if<Json>(&parsed))
+        if (value->is_string()) return value->get<std::string>();
+    return std::string(trimmed(json_text));
+}
+
+/// All but the unreserved characters of RFC 3986, so that a value stays within its part of the URL.
+std::string percent_encoded(std::string_view text)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~') out += c;
+        else (((out += '%') += digits[byte >> 4]) += digits[byte & 15]);
+    }
+    return out;
+}
+
+/// For a worker's filling in; JSON text, where two braces in a row stand nowhere but in strings.
+std::string with_braces_kept(std::string_view json_text, bool before_secret)
+{
+    std::string out;
+    for (std::size_t i = 0; i < json_text.size(); i++) {
+        const bool last = i + 1 == json_text.size();
+        if (json_text[i] == '{' && (last ? before_secret : json_text[i + 1] == '{')) out += "{{ '{' }}";
+        else out += json_text[i];
+    }
+    return out;
+}
+
+/// The parts of one string, one after the other, as JSON text.
+class StringRendering {
+public:
+    StringRendering(const Resolver &resolver, TextUse use) : resolver_(resolver), use_(use) {}
+
+    std::string render(const std::vector<TemplatePart> &parts)
+    {
+        for (std::size_t i = 0; i < parts.size(); i++) {
+            const auto *expression = std::get_if<TemplateExpression>(&parts[i]);
+            if (!expression) text_ += inside_string(to_text(std::string_view(std::get<std::string>(parts[i]))));
+            else if (expression->is_secret) add_secret(*expression);
+            else if (use_ == TextUse::url && i > 0) text_ += percent_encoded(plain_text(resolve(*expression, resolver_)));
+            else text_ += inside_string(resolve(*expression, resolver_));
+        }
+        flush(false);
+        return '"' + out_ + '"';
+    }
+
+private:
+    void add_secret(const TemplateExpression &secret)
+    {
+        flush(true);
+        out_ += inside_string(to_text(std::string_view("{{ " + secret.source + " }}")));
+    }
+
+    void flush(bool before_secret)
+    {
+        out_ += use_ == TextUse::filled_by_worker ? with_braces_kept(text_, before_secret) : text_;
+        text_.clear();
+    }
+
+    const Resolver &resolver_;
+    TextUse use_;
+    std::string out_, text_;  // text_: since the last secret
+};
+
+void render_string(std::string &out, const std::string &text, const Resolver &resolver, TextUse use)
 {
     if (!text_has_template(text)) {
         out += to_text(std::string_view(text));
@@ -112,22 +190,16 @@ void render_string(std::string &out, const std::string &text, const Resolver &re
     const auto &parts = std::get<std::vector<TemplatePart>>(parsed);
     if (parts.size() == 1) {
         if (const auto *only = std::get_if<TemplateExpression>(&parts[0]); only && !only->is_secret) {
-            out += resolve(*only, resolver);
+            const std::string found = resolve(*only, resolver);
+            out += use == TextUse::filled_by_worker ? with_braces_kept(found, false) : found;
             return;
         }
     }
-    out += '"';
-    for (const TemplatePart &part : parts) {
-        const auto *expression = std::get_if<TemplateExpression>(&part);
-        if (!expression) out += inside_string(to_text(std::string_view(std::get<std::string>(part))));
-        else if (expression->is_secret) out += inside_string(to_text(std::string_view("{{ " + expression->source + " }}")));
-        else out += inside_string(resolve(*expression, resolver));
-    }
-    out += '"';
+    out += StringRendering(resolver, use).render(parts);
 }
 
 // Recursion is fine here: a definition is at most Limits::max_depth levels deep.
-void render_value(std::string &out, const Json &value, const Resolver &resolver)
+void render_value(std::string &out, const Json &value, const Resolver &resolver, TextUse use)
 {
     const char *separator = "";
     if (value.is_object()) {
@@ -135,18 +207,18 @@ void render_value(std::string &out, const Json &value, const Resolver &resolver)
         for (const auto &[key, element] : value.get_ref<const Json::object_t &>()) {
             out += std::exchange(separator, ",");
             out += to_text(std::string_view(key)) + ':';
-            render_value(out, element, resolver);
+            render_value(out, element, resolver, use);
         }
         out += '}';
     } else if (value.is_array()) {
         out += '[';
         for (const Json &element : value) {
             out += std::exchange(separator, ",");
-            render_value(out, element, resolver);
+            render_value(out, element, resolver, use);
         }
         out += ']';
     } else if (value.is_string()) {
-        render_string(out, value.get_ref<const std::string &>(), resolver);
+        render_string(out, value.get_ref<const std::string &>(), resolver, use);
     } else {
         out += to_text(value);
     }
@@ -198,11 +270,13 @@ std::vector<std::string> template_paths(std::string_view text)
     return paths;
 }
 
-std::string render(const Json &value, const Resolver &resolver)
+std::string render(const Json &value, const Resolver &resolver, TextUse use)
 {
     std::string out;
-    render_value(out, value, resolver);
+    render_value(out, value, resolver, use);
     return out;
 }
+
+std::string values_for_worker(const Json &value) { return with_braces_kept(to_text(value), false); }
 
 }  // namespace orch::core

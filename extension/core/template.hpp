@@ -1,11 +1,13 @@
 // Templates in definitions: `{{ path }}` and `{{ a ?? b ?? 'x' }}`, their parsing and their rendering.
 //
 // A path is SQL/JSON, strict, with `$.` implied: `{{ tasks.a.output }}` asks for `strict $.tasks.a.output`. An operand may also be a literal: 'text' ('' is one quote), a number, true, false or null.
-// `secrets.NAME` is left as it stands: only a worker knows secrets.
+// `secrets.NAME` is left as it stands: only a worker knows secrets. So in a text that a worker fills in, braces that a value brought must not read as a
+// template: a brace before another one, or before a secret, is written as {{ '{' }}, which the worker turns back.
 #pragma once
 
 #include "core/json.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -57,8 +59,18 @@ private:
 /// Given a whole path ("strict $.tasks.a.output"), the JSON text of what is found there (an array of it where several are), or nothing.
 using Resolver = std::function<std::optional<std::string>(const std::string &path)>;
 
+/// What becomes of the text that is rendered.
+enum class TextUse : uint8_t {
+    value,             // a value of its own
+    url,               // a URL: what is inserted is percent-encoded, except where the URL begins with it
+    filled_by_worker,  // the worker replaces the secrets in it
+};
+
 /// JSON text of `value` with its templates replaced. A string that is one template takes the JSON type of what was found; inside a longer string a JSON string is
 /// inserted as its text and anything else as its JSON text. Keys are left alone. Throws template_error.
-std::string render(const Json &value, const Resolver &resolver);
+std::string render(const Json &value, const Resolver &resolver, TextUse use = TextUse::value);
+
+/// JSON text of a value that holds no templates, for a worker's filling in: no brace of it reads as one.
+std::string values_for_worker(const Json &value);
 
 }  // namespace orch::core

@@ -92,18 +92,6 @@ void check_callable(Findings &findings, const Place &place, const Json &callable
                        "Write it as package.module:function.");
 }
 
-void check_http(Findings &findings, const Place &place, const Json &request)
-{
-    if (!expect(findings, place, request, request.is_object(), "an object")) return;
-    check_fields(findings, place, request, http_fields());
-    const Json *url = member(request, "url");
-    if (!url && !member(request, "llm")) findings.error(ProblemCode::missing_key, place, "http has no \"url\"");
-    if (!url || !url->is_string()) return;
-    const std::string &text = url->get_ref<const std::string &>();
-    if (text.rfind("http://", 0) != 0 && text.rfind("https://", 0) != 0 && text.rfind("{{", 0) != 0)
-        findings.error(ProblemCode::unknown_value, place / "url", "url " + in_quotes(text) + " does not begin with http:// or https://");
-}
-
 void check_decision(Findings &findings, const Place &place, const Json &decision)
 {
     if (!expect(findings, place, decision, decision.is_object(), "an object")) return;
@@ -158,7 +146,7 @@ void check_executor(Findings &findings, const Place &place, Executor executor, c
     case Executor::handler: return check_handler(findings, place, definition);
     case Executor::command: return check_command(findings, place, definition);
     case Executor::callable: return check_callable(findings, place, definition);
-    case Executor::http: return check_http(findings, place, definition);
+    case Executor::http: return check_request(findings, place, definition);
     case Executor::sql:
         if (!expect(findings, place, definition, definition.is_string(), "text")) return;
         if (definition.get_ref<const std::string &>().find_first_not_of(" \t\r\n;") == std::string::npos)

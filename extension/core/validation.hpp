@@ -58,6 +58,7 @@ void check_id(Findings &findings, const Place &place, std::string_view id);
 void check_task(Validation &validation, const TaskEntry &entry);
 void check_defaults(Validation &validation, const Json &defaults);
 void check_executor(Findings &findings, const Place &place, Executor executor, const Json &definition);
+void check_request(Findings &findings, const Place &place, const Json &request);  // of http
 
 /// What stands under "circuit": a name, or an object.
 void check_circuit(Findings &findings, const Place &place, const Json &circuit);

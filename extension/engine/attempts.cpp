@@ -19,6 +19,7 @@ namespace {
 
 using core::task_state::cancelled;
 using core::task_state::failed;
+using core::task_state::skipped;
 using core::task_state::timed_out;
 
 // What kind of error it is, the same for two runs that failed alike: class, code and the message without its numbers.
@@ -55,10 +56,11 @@ double elapsed_seconds(Call &call, const Attempt &a)
 // The delay before the next attempt in microseconds, or nothing where there is none.
 std::optional<int64> next_attempt_in(Call &call, const Version &version, const EndedAttempt &e, const std::string &error_class)
 {
-    if (e.stopped || error_class == "cancelled") return std::nullopt;
+    if (e.stopped || e.how == HowEnded::skipped || error_class == "cancelled") return std::nullopt;
     const core::RetryPolicy &policy = task_of(version, e.attempt.run, e.attempt.task_no).retry;
     const int counted = e.attempt.attempt - e.attempt.attempts_before;
-    const double delay = core::delay(policy, std::max(counted, 1), pg_prng_double(&pg_global_prng_state));
+    const double asked = pg::number_member(e.error, "retry_after_seconds").value_or(0);
+    const double delay = core::delay(policy, std::max(counted, 1), pg_prng_double(&pg_global_prng_state), asked);
     const double elapsed = policy.max_elapsed_seconds > 0 ? elapsed_seconds(call, e.attempt) + delay : 0;
     std::string code = pg::text_member(e.error, "code").value_or("");
     const core::TaskError error{error_class, code, pg::int_member(e.error, "exit_code")};
@@ -122,7 +124,7 @@ void end_attempts(Call &call, std::span<const EndedAttempt> ended)
         std::string error_class = pg::text_member(e.error, "class").value_or("unknown");
         if (e.how == HowEnded::timed_out) error_class = "timeout";
         const std::optional<int64> delay = next_attempt_in(call, version, e, error_class);
-        const char final_state = error_class == "cancelled" ? cancelled : error_class == "timeout" ? timed_out : failed;
+        const char final_state = e.how == HowEnded::skipped ? skipped : error_class == "cancelled" ? cancelled : error_class == "timeout" ? timed_out : failed;
         Transition t{e.attempt.run, e.attempt.task_no, e.from, delay ? core::task_state::scheduled : final_state};
         const EventKind told = delay ? EventKind::task_retry_scheduled : core::task_end_event(final_state);
         const std::optional<EventKind> first = e.how == HowEnded::lease_expired ? EventKind::lease_expired : e.first;
@@ -158,7 +160,8 @@ void end_attempts(Call &call, std::span<const EndedAttempt> ended)
         }
         call.events().add({t.run, t.task_no, t.no, t.events.last(), attempt, actor, e->error, e->facts});
         // What code started, code sees to: it gets the error, and if that ends it, main is the dead letter.
-        if (planned.to != cancelled && t.task_no < version.task_count()) write_dead_letter(call, t.run, version, t.task_no, attempt, planned.to, e->error);
+        if ((planned.to == failed || planned.to == timed_out) && t.task_no < version.task_count())
+            write_dead_letter(call, t.run, version, t.task_no, attempt, planned.to, e->error);
         follow_other_end(t.run, version, t.task_no, planned.to);
     }
 }

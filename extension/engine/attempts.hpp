@@ -18,12 +18,12 @@ struct Attempt {
     TimestampTz started_at;
 };
 
-enum class HowEnded : uint8_t { failed, timed_out, lease_expired };
+enum class HowEnded : uint8_t { failed, timed_out, lease_expired, skipped };
 
 struct EndedAttempt {
     Attempt attempt;
     HowEnded how;
-    Datum error;                     // jsonb {class, code, message, ...}
+    Datum error;                     // jsonb {class, code, message, ...}; of one that was skipped, {reason}
     std::optional<bool> retry = {};  // the worker's own word
     bool stopped = false;            // it had been told to stop: no further attempt
     bool forget_token = false;       // a late settle is `lost`

@@ -1,5 +1,6 @@
 #include "engine/document.hpp"
 
+#include "core/spec.hpp"
 #include "core/states.hpp"
 #include "core/template.hpp"
 #include "engine/event_batch.hpp"
@@ -117,12 +118,13 @@ Datum Document::build(const std::vector<int32> &tasks, bool input, bool run)
     return pg::jsonb_datum(text + '}');
 }
 
-std::string Document::resolve_in(Datum document, const core::Json &value)
+template <class Render>
+std::string Document::resolve_in(Datum document, const Render &render)
 {
     std::string text;
     try {
         pg::bounded(settings::expression_timeout_ms, [&] {
-            text = core::render(value, [&](const std::string &path) -> std::optional<std::string> {
+            text = render([&](const std::string &path) -> std::optional<std::string> {
                 std::optional<Datum> found = pg::find_path(document, path);
                 if (!found) return std::nullopt;
                 return pg::json_text_of(*found);
@@ -140,7 +142,14 @@ std::string Document::resolve(const core::PlannedTask &task, const core::Json &v
 {
     // What code started holds values: two braces in them are no template.
     if (!task.has_templates || !core::has_template(value)) return core::to_text(value);
-    return resolve_in(build(task.referenced, task.references_input, task.references_run), value);
+    return resolve_in(build(task.referenced, task.references_input, task.references_run),
+                      [&](const core::Resolver &resolver) { return core::render(value, resolver); });
+}
+
+std::string Document::resolve_spec(const core::PlannedTask &task)
+{
+    return resolve_in(build(task.referenced, task.references_input, task.references_run),
+                      [&](const core::Resolver &resolver) { return core::render_spec(task, resolver); });
 }
 
 bool Document::holds(const core::PlannedTask &task)
@@ -159,7 +168,7 @@ std::string Document::resolve_output()
 {
     std::vector<int32> all(static_cast<size_t>(version_.task_count()));
     std::iota(all.begin(), all.end(), 0);
-    return resolve_in(build(all, true, true), version_.plan.output);
+    return resolve_in(build(all, true, true), [&](const core::Resolver &resolver) { return core::render(version_.plan.output, resolver); });
 }
 
 }  // namespace orch::engine

@@ -43,6 +43,9 @@ public:
     /// JSON text of `value` with its templates resolved for a task. Throws expression_error.
     std::string resolve(const core::PlannedTask &task, const core::Json &value);
 
+    /// JSON text of what a worker is told of a task. Throws expression_error.
+    std::string resolve_spec(const core::PlannedTask &task);
+
     /// The value of a task's `when`: unknown is false. Throws expression_error only for a timeout.
     bool holds(const core::PlannedTask &task);
 
@@ -51,7 +54,8 @@ public:
 
 private:
     Datum build(const std::vector<int32> &tasks, bool input, bool run);
-    std::string resolve_in(Datum document, const core::Json &value);
+    template <class Render>
+    std::string resolve_in(Datum document, const Render &render);
 
     RunId run_;
     const Version &version_;

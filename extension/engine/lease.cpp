@@ -2,6 +2,7 @@
 
 #include "core/lease_text.hpp"
 #include "core/problem.hpp"
+#include "core/spec.hpp"
 #include "core/state_changes.hpp"
 #include "engine/attempts.hpp"
 #include "engine/document.hpp"
@@ -166,29 +167,17 @@ Datum keep(const std::string &json)
     return kept;
 }
 
-core::Json spec_of(const core::PlannedTask &task)
-{
-    core::Json spec = core::Json::object();
-    spec[std::string(core::executor_name(task.executor))] = task.definition;
-    if (!task.params.is_null()) spec["params"] = task.params;
-    if (!task.settings.is_null()) spec["settings"] = task.settings;
-    if (!task.env.is_null()) spec["env"] = task.env;
-    if (task.timeout_seconds > 0) spec["timeout_seconds"] = task.timeout_seconds;
-    if (!task.metadata.is_null()) spec["metadata"] = task.metadata;
-    return spec;
-}
-
 // Fills spec and input; false with the reason where a template of the task does not resolve.
 bool describe(Call &call, const Version &version, LeasedTask &leased, expression_error &why)
 {
     const int32 t = leased.task_no;
     const core::PlannedTask &task = task_of(version, leased.run, t);
     if (t >= version.task_count()) {
-        leased.spec = pg::jsonb_datum(core::to_text(spec_of(task)));
+        leased.spec = pg::jsonb_datum(core::spec_of_values(task));
         return true;
     }
     if (!task.has_templates) {
-        if (!version.specs[t]) version.specs[t] = keep(core::to_text(spec_of(task)));
+        if (!version.specs[t]) version.specs[t] = keep(core::to_text(core::spec_of(task)));
         leased.spec = version.specs[t];
         if (task.input.is_null()) return true;
         if (!version.inputs[t]) version.inputs[t] = keep(core::to_text(task.input));
@@ -200,7 +189,7 @@ bool describe(Call &call, const Version &version, LeasedTask &leased, expression
     try {
         Document document(leased.run, version);
         if (task.references_run) document.facts(facts_of(leased.run));
-        leased.spec = pg::jsonb_datum(document.resolve(task, spec_of(task)));
+        leased.spec = pg::jsonb_datum(document.resolve_spec(task));
         if (!task.input.is_null()) leased.input = pg::jsonb_datum(document.resolve(task, task.input));
         return true;
     } catch (const expression_error &e) {

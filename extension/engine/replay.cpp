@@ -234,7 +234,8 @@ std::vector<RebuiltRow> rebuild(const RunLook &run)
     const auto add = [&](std::optional<std::string> id, std::string_view state, std::optional<int32> attempt, int32 task_no, const Replayed &row) {
         const std::optional<Datum> told = payload(task_no, row.output_no);
         const bool good = row.state == core::task_state::succeeded;
-        result.push_back({std::move(id), state, attempt, good ? told : std::nullopt, good ? std::nullopt : told});
+        const bool bad = !good && row.state != core::task_state::skipped;
+        result.push_back({std::move(id), state, attempt, good ? told : std::nullopt, bad ? told : std::nullopt});
     };
     static_assert(core::task_state::succeeded == core::run_state::succeeded);
     add(std::nullopt, core::run_state_name(replayed.run.state), std::nullopt, run_itself, replayed.run);

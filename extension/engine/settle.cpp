@@ -106,8 +106,8 @@ void settle_failures(Call &call, const WorkerIdentity *worker, const std::vector
         s.status = SettleStatus::ok;
         shared::LeaseState held;
         const bool stopped = shared::lease_of({a.run, a.task_no}, held) && held.cancel;
-        ended.push_back(
-            {a, HowEnded::failed, bounded_error(*s.error), s.retry, stopped, false, worker ? call.worker_actor(worker->name) : call.role_actor(), s.facts});
+        ended.push_back({a, s.skips ? HowEnded::skipped : HowEnded::failed, bounded_error(*s.error), s.retry, stopped, false,
+                         worker ? call.worker_actor(worker->name) : call.role_actor(), s.facts});
     }
     end_attempts(call, ended);
     for (const EndedAttempt &e : ended)
@@ -128,7 +128,8 @@ SettleStatus status_by_row(const Settlement &s, const Row &row, const WorkerIden
         return same ? SettleStatus::duplicate : SettleStatus::conflict;
     }
     case failed:
-    case timed_out: return s.error && row.payload && pg::jsonb_equal(*s.error, *row.payload) ? SettleStatus::duplicate : SettleStatus::conflict;
+    case timed_out:
+    case skipped: return s.error && row.payload && pg::jsonb_equal(*s.error, *row.payload) ? SettleStatus::duplicate : SettleStatus::conflict;
     case scheduled:
         // The failure that was reported with this lease is waiting for its retry; what it said stands in the event before.
         return s.error ? SettleStatus::duplicate : SettleStatus::conflict;
@@ -201,6 +202,16 @@ void raise_refusal(const Settlement &s)
     throw e;
 }
 
+Datum skip_reason(const std::optional<std::string> &reason)
+{
+    constexpr size_t most = 2000;
+    std::string text = reason.value_or("");
+    size_t length = std::min(text.size(), most);
+    while (length < text.size() && length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0u) == 0x80u) length--;
+    text.resize(length);
+    return pg::jsonb_datum(core::to_text(reason ? core::Json{{"reason", text}} : core::Json::object()));
+}
+
 std::vector<Settlement> settlements_of(Datum results)
 {
     auto elements = pg::elements(results);
@@ -220,6 +231,10 @@ std::vector<Settlement> settlements_of(Datum results)
         s.lease = core::decode_lease(s.lease_text);
         s.error = pg::member(element, "error");
         if (s.error && pg::is_json_null(*s.error)) s.error.reset();
+        if (auto skip = pg::member(element, "skip"); !s.error && skip && !pg::is_json_null(*skip) && pg::bool_member(element, "skip") != false) {
+            s.skips = true;
+            s.error = skip_reason(pg::text_member(element, "skip"));
+        }
         if (!s.error) s.output = pg::member(element, "output");
         s.retry = pg::bool_member(element, "retry");
         s.suspend = pg::member(element, "suspend");

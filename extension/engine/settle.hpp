@@ -18,7 +18,8 @@ struct Settlement {
     std::string lease_text;            // as it was sent; empty where there was none
     std::optional<core::Lease> lease;  // nothing where the text is no lease
     std::optional<Datum> output;       // jsonb of a success
-    std::optional<Datum> error;        // jsonb of a failure
+    std::optional<Datum> error;        // jsonb of a failure, {reason} of a skip
+    bool skips = false;
     std::optional<bool> retry;
     std::optional<Datum> suspend = {};  // of code that waits: orch.suspend's waits
     std::optional<Datum> steps = {};    // of code: recorded before the result
@@ -28,7 +29,10 @@ struct Settlement {
     bool over = false;  // decided without the row of a settle
 };
 
-/// The elements of [{lease, output} | {lease, error, retry} | {lease, suspend}], the first two perhaps with steps; what is no such element is `invalid`. Raises 22023 for anything but an array.
+/// {reason} of a task that its handler skips; null has none.
+Datum skip_reason(const std::optional<std::string> &reason);
+
+/// The elements of [{lease, output} | {lease, error, retry} | {lease, skip} | {lease, suspend}], the first two perhaps with steps; what is no such element is `invalid`. Raises 22023 for anything but an array.
 std::vector<Settlement> settlements_of(Datum results);
 
 /// Settles them; each has its status afterwards. `worker`, where known, must be the one that holds the leases.

@@ -55,11 +55,11 @@ void read_errors(WhyFacts &facts, const std::vector<int32> &tasks)
     static pg::Statement select("select e.task_no, e.kind, case when e.kind = 21 then e.payload -> 'error' else e.payload end"
                                 " from unnest($2::int4[]) u(task_no) cross join lateral ("
                                 "  select i.task_no, i.kind, i.payload from _orch.event_{} i where i.run_id = $1 and i.task_no = u.task_no and i.kind in (21, "
-                                "24, 25, 28) order by i.no desc limit 1) e",
+                                "24, 25, 26, 28) order by i.no desc limit 1) e",
                                 {UUIDOID, INT4ARRAYOID});
     std::vector<int32> wanted;
     for (int32 t : tasks)
-        if (std::string_view("dFTC").find(facts.tasks[t].state) != std::string_view::npos) wanted.push_back(t);
+        if (std::string_view("dFTCK").find(facts.tasks[t].state) != std::string_view::npos) wanted.push_back(t);
     if (wanted.empty()) return;
     const pg::Rows rows = select.run_on(day_of(facts.run.id), Parameters<2>().add(pg::uuid_datum(facts.run.id)).add(numbers(wanted)));
     for (uint64 i = 0; i < rows.count(); i++) {
@@ -67,8 +67,8 @@ void read_errors(WhyFacts &facts, const std::vector<int32> &tasks)
         if (auto payload = rows.maybe(i, 3); payload && pg::is_object(*payload)) {
             error.error_class = pg::text_member(*payload, "class").value_or("");
             error.code = pg::text_member(*payload, "code").value_or("");
-            error.message = pg::text_member(*payload, "message").value_or("");
-        }
+            error.message = pg::text_member(*payload, error.kind == EventKind::task_skipped ? "reason" : "message").value_or("");
+        } else if (error.kind == EventKind::task_skipped) continue;  // by its rule or condition
         facts.errors.emplace(rows.int4(i, 1), std::move(error));
     }
 }

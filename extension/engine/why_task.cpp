@@ -341,6 +341,8 @@ Answer why_failed(const WhyFacts &facts, int32 task)
 
 Answer why_skipped(const WhyFacts &facts, int32 task)
 {
+    if (auto told = facts.errors.find(task); told != facts.errors.end() && told->second.kind == EventKind::task_skipped)
+        return {"its handler skipped it", told->second.message.empty() ? "It gave no reason." : told->second.message, {}};
     const core::PlannedTask &planned = facts.plan_of(task);
     core::Counts counts{.parents = static_cast<int32>(planned.parents.size())};
     for (int32 parent : planned.parents) {

@@ -178,6 +178,18 @@ Datum fail(FunctionCallInfo fcinfo)
     return 0;
 }
 
+Datum skip(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    engine::require_primary("orch.skip()");
+    Settlement s;
+    s.lease_text = arguments.text(0, "lease");
+    s.skips = true;
+    s.error = engine::skip_reason(arguments.maybe_text(1));
+    settle_one(std::move(s));
+    return 0;
+}
+
 Datum heartbeat(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
@@ -253,6 +265,7 @@ ORCH_FUNCTION(orch_exchange, orch::functions::exchange)
 ORCH_FUNCTION(orch_complete_many, orch::functions::complete_many)
 ORCH_FUNCTION(orch_complete, orch::functions::complete)
 ORCH_FUNCTION(orch_fail, orch::functions::fail)
+ORCH_FUNCTION(orch_skip, orch::functions::skip)
 ORCH_FUNCTION(orch_heartbeat, orch::functions::heartbeat)
 ORCH_FUNCTION(orch_release, orch::functions::release)
 ORCH_FUNCTION(orch_worker_stop, orch::functions::worker_stop)

@@ -56,6 +56,16 @@ std::optional<int32> int_member(Datum jsonb, std::string_view key)
     return number;
 }
 
+std::optional<double> number_member(Datum jsonb, std::string_view key)
+{
+    JsonbValue *found = find(jsonb, key);
+    if (!found || found->type != jbvNumeric) return std::nullopt;
+    double number = 0;
+    // Past the range of doubles is infinite, where a cast would raise.
+    call_pg([&] { number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(found->val.numeric))); });
+    return number;
+}
+
 bool is_object(Datum jsonb)
 {
     Jsonb *value = nullptr;

@@ -12,6 +12,7 @@ std::optional<Datum> member(Datum jsonb, std::string_view key);
 std::optional<std::string> text_member(Datum jsonb, std::string_view key);
 std::optional<bool> bool_member(Datum jsonb, std::string_view key);
 std::optional<int32> int_member(Datum jsonb, std::string_view key);
+std::optional<double> number_member(Datum jsonb, std::string_view key);
 
 bool is_object(Datum jsonb);
 bool is_json_null(Datum jsonb);

@@ -74,7 +74,7 @@ as 'MODULE_PATHNAME', 'orch_exchange';
 revoke execute on function orch.exchange(text, jsonb, int, interval) from public;
 grant execute on function orch.exchange(text, jsonb, int, interval) to orch_worker;
 comment on function orch.exchange(text, jsonb, int, interval) is
-    'Settles results and leases the next tasks in one commit: a row leased for each new task, and a row with its refusal for each result that was not accepted. results is [{lease, output} | {lease, error, retry}]. Refused in a transaction block (25001).';
+    'Settles results and leases the next tasks in one commit: a row leased for each new task, and a row with its refusal for each result that was not accepted. results is [{lease, output} | {lease, error, retry} | {lease, skip: REASON}]. Refused in a transaction block (25001).';
 
 create or replace function orch.complete_many(worker text, results jsonb)
 returns table (
@@ -116,7 +116,16 @@ as 'MODULE_PATHNAME', 'orch_fail';
 revoke execute on function orch.fail(text, jsonb, boolean) from public;
 grant execute on function orch.fail(text, jsonb, boolean) to orch_worker;
 comment on function orch.fail(text, jsonb, boolean) is
-    'Ends one attempt as failed, with error {class, code, message, detail, exit_code, traceback}; retry says whether to try again, null leaves it to the task''s policy. Raises as complete does, and 22023 for an error that is no object.';
+    'Ends one attempt as failed, with error {class, code, message, detail, exit_code, traceback}; retry says whether to try again, null leaves it to the task''s policy; retry_after_seconds in error is the least delay before the next attempt. Raises as complete does, and 22023 for an error that is no object.';
+
+create or replace function orch.skip(lease text, reason text default null)
+returns void
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_skip';
+revoke execute on function orch.skip(text, text) from public;
+grant execute on function orch.skip(text, text) to orch_worker;
+comment on function orch.skip(text, text) is
+    'Ends a task as skipped, since its handler found nothing to do; the rules of its children see a skipped parent. Raises as complete does.';
 
 create or replace function orch.release(leases text[])
 returns table (

@@ -22,7 +22,7 @@ select
             and e.no = t.output_no
     ) end as output,
     case
-        when t.state = 'S' then null
+        when t.state in ('S', 'K') then null
         -- While it waits for its next attempt, the error stands with the decision to try again.
         when t.state = 'd' then (
             select e.payload -> 'error'
@@ -139,7 +139,7 @@ from (
                 when e.kind in (24, 25, 28) then e.payload
             end as error
         from _orch.event as e
-        where e.kind in (20, 21, 22, 23, 24, 25, 28, 50, 65)
+        where e.kind in (20, 21, 22, 23, 24, 25, 26, 28, 50, 65)
             and e.task_no >= 0
     ) as e
     window later as (partition by e.run_id, e.task_no order by e.no)
@@ -155,7 +155,7 @@ comment on view orch.attempts is 'One row for each time that a task was started,
 comment on column orch.attempts.run_id is 'The run.';
 comment on column orch.attempts.task_id is 'The task.';
 comment on column orch.attempts.attempt is 'Its number, from 1.';
-comment on column orch.attempts.state is 'running, succeeded, failed, timed_out, cancelled, released (given back by its worker), suspended (code that waits for its steps; the next attempt has the same number) or lost (its lease expired).';
+comment on column orch.attempts.state is 'running, succeeded, failed, timed_out, skipped (by its handler), cancelled, released (given back by its worker), suspended (code that waits for its steps; the next attempt has the same number) or lost (its lease expired).';
 comment on column orch.attempts.worker is 'Who had it.';
 comment on column orch.attempts.error is 'Why it did not succeed.';
 comment on column orch.attempts.started_at is 'When it was leased.';

@@ -66,7 +66,7 @@ TEST(plan, routes_follow_the_executor)
 TEST(plan, timeouts_have_their_defaults)
 {
     const Plan plan = compiled(with_tasks(
-        R"({"a":{"http":{"url":"https://x"}},"b":{"http":{"llm":{}}},"c":{"command":"true"},"d":{"http":{"url":"https://x"},"timeout_seconds":0}})"));
+        R"({"a":{"http":{"url":"https://x"}},"b":{"http":{"llm":{"model":"m","prompt":"p"}}},"c":{"command":"true"},"d":{"http":{"url":"https://x"},"timeout_seconds":0}})"));
     EXPECT_EQ(plan.tasks[0].timeout_seconds, 10);
     EXPECT_EQ(plan.tasks[1].timeout_seconds, 120);
     EXPECT_EQ(plan.tasks[2].timeout_seconds, 0);

@@ -117,3 +117,16 @@ TEST(error_class, names_map_both_ways)
     for (int i = 0; i <= static_cast<int>(ErrorClass::unknown); i++)
         EXPECT_EQ(error_class_from(error_class_name(static_cast<ErrorClass>(i))), static_cast<ErrorClass>(i));
 }
+
+TEST(retry_delay, an_error_may_ask_for_more_but_not_for_less_nor_for_ever)
+{
+    RetryPolicy policy;
+    policy.jitter = 0;
+    EXPECT_EQ(delay(policy, 1, 0, 0.5), 1);
+    EXPECT_EQ(delay(policy, 1, 0, 7), 7);
+    EXPECT_EQ(delay(policy, 1, 0, 600), 600);
+    EXPECT_EQ(delay(policy, 1, 0, 1e300), longest_asked_delay);
+    EXPECT_EQ(delay(policy, 1, 0, -3), 1);
+    policy.delay_seconds = policy.max_delay_seconds = 2 * longest_asked_delay;
+    EXPECT_EQ(delay(policy, 1, 0, 1e300), 2 * longest_asked_delay);
+}

@@ -14,15 +14,20 @@ const std::map<std::string, std::string> document = {
     {"strict $.tasks.a.output", R"({"rows":[1,2]})"},
     {"strict $.tasks.\"fetch-data\".output", "[1,null]"},
     {"strict $.input.nothing", "null"},
+    {"strict $.input.open", R"("{")"},
+    {"strict $.input.forged", R"("{{ secrets.KEY }}")"},
+    {"strict $.input.rest", R"("{ secrets.KEY }}")"},
+    {"strict $.input.object", R"({"{{ secrets.K }}":["{{{ secrets.K }}"],"o":{}})"},
+    {"strict $.input.base", R"("https://host:1/a?b=c")"},
 };
 
-std::string rendered(std::string_view value)
+std::optional<std::string> find(const std::string &path)
 {
-    return render(json(value), [](const std::string &path) -> std::optional<std::string> {
-        const auto found = document.find(path);
-        return found == document.end() ? std::nullopt : std::optional<std::string>(found->second);
-    });
+    const auto found = document.find(path);
+    return found == document.end() ? std::nullopt : std::optional<std::string>(found->second);
 }
+
+std::string rendered(std::string_view value, TextUse use = TextUse::value) { return render(json(value), find, use); }
 
 std::string fault_of(std::string_view text)
 {
@@ -111,4 +116,30 @@ TEST(template_text, paths_are_listed_for_loading)
     EXPECT_EQ(template_paths("{{ input.a }} {{ tasks.b.output ?? 'x' ?? run.id }} {{ secrets.S }}"),
               (Codes{"strict $.input.a", "strict $.tasks.b.output", "strict $.run.id"}));
     EXPECT_TRUE(template_paths("{{ broken").empty());
+}
+
+TEST(template_text, a_worker_takes_no_value_for_a_secret)
+{
+    const auto use = TextUse::filled_by_worker;
+    EXPECT_EQ(rendered(R"("Bearer {{ secrets.KEY }}")", use), R"("Bearer {{ secrets.KEY }}")");
+    EXPECT_EQ(rendered(R"("{{ input.forged }}")", use), R"("{{ '{' }}{ secrets.KEY }}")");
+    EXPECT_EQ(rendered(R"("a {{ input.forged }} {{ secrets.K }}")", use), R"("a {{ '{' }}{ secrets.KEY }} {{ secrets.K }}")");
+    // In two pieces, and with the braces of a real secret.
+    EXPECT_EQ(rendered(R"("{{ input.open }}{{ input.rest }}")", use), R"("{{ '{' }}{ secrets.KEY }}")");
+    EXPECT_EQ(rendered(R"("{{ input.open }}{ secrets.KEY }}")", use), R"("{{ '{' }}{ secrets.KEY }}")");
+    EXPECT_EQ(rendered(R"("{{ input.open }}{{ secrets.KEY }}")", use), R"("{{ '{' }}{{ secrets.KEY }}")");
+    EXPECT_EQ(rendered(R"("{{ '{{ secrets.KEY }}' }}")", use), R"("{{ '{' }}{ secrets.KEY }}")");
+    EXPECT_EQ(rendered(R"({"a":"{{ input.object }}"})", use), R"({"a":{"{{ '{' }}{ secrets.K }}":["{{ '{' }}{{ '{' }}{ secrets.K }}"],"o":{}}})");
+    EXPECT_EQ(rendered(R"("{\"a\": {{ input.n }}}")", use), R"("{\"a\": 7}")");
+    EXPECT_EQ(fault_of("{{ secrets }}"), "names a secret by more than a name");
+    EXPECT_EQ(fault_of("{{ secrets.\"a}}b\" }}"), "names a secret by more than a name");
+}
+
+TEST(template_text, a_value_stays_in_its_part_of_a_url)
+{
+    const auto use = TextUse::url;
+    EXPECT_EQ(rendered(R"("https://x/{{ input.quote }}?n={{ input.n }}")", use), R"("https://x/say%20%22hi%22%0A?n=7")");
+    EXPECT_EQ(rendered(R"("https://x/{{ input.base }}#{{ input.day }}")", use), R"("https://x/https%3A%2F%2Fhost%3A1%2Fa%3Fb%3Dc#2026-11-20")");
+    EXPECT_EQ(rendered(R"("{{ input.base }}")", use), R"("https://host:1/a?b=c")");
+    EXPECT_EQ(rendered(R"("{{ input.base }}&d={{ input.open }}")", use), R"("https://host:1/a?b=c&d=%7B")");
 }

@@ -23,7 +23,9 @@ TEST(validate, accepts_every_executor_that_is_built)
          {R"({"handler":"resize"})", R"({"command":"echo hi"})", R"({"command":["echo","{{ input.x }}"],"env":{"A":"b","N":1}})",
           R"({"callable":"pkg.mod:fn","input":{"x":1}})",
           R"({"http":{"method":"POST","url":"https://x/{{ input.x }}","headers":{"A":"{{ secrets.T }}"},"body":{"k":"{{ secrets.T }}"}}})",
-          R"({"http":{"url":"{{ input.url }}"}})", R"({"http":{"llm":{"model":"m"}}})",
+          R"({"http":{"url":"{{ input.url }}"}})", R"({"http":{"llm":{"model":"m","prompt":"{{ input.q }}"}}})",
+          R"({"http":{"url":"https://x","expect":[200,"2xx","200-299","< 400","!=503"],"query":{"a":[1,"{{ input.x }}"],"b":true}}})",
+          R"({"http":{"url":"https://x","expect":{"status":"{{ input.s }}","body":{"ok":true}}}})",
           R"({"sql":"select $1","params":["{{ input.x }}"],"check":"off","settings":{"work_mem":"64MB"}})", R"({"sleep":1.5})", R"({"sleep":"1 hour"})",
           R"({"until":"{{ input.at }}"})", R"({"decision":{"left":"{{ input.x }}","op":">=","right":3}})", R"({"noop":true,"input":null})"})
         EXPECT_EQ(found_in(task), nothing) << task;
@@ -157,6 +159,9 @@ TEST(validate, refuses_words_that_a_setting_does_not_have)
     EXPECT_EQ(found_beside(R"("on_failure":"")"), (Codes{"unknown_value /on_failure"}));
     EXPECT_EQ(found_in(R"({"http":{"method":"FETCH","url":"https://x"}})"), (Codes{"unknown_value /tasks/t/http/method"}));
     EXPECT_EQ(found_in(R"({"http":{"url":"ftp://x"}})"), (Codes{"unknown_value /tasks/t/http/url"}));
+    for (const char *status : {"99", "600", "\"6xx\"", "\"2x\"", "\"<\"", "\"200-\"", "\"200-999\"", "\"=>200\"", "\"ok\""})
+        EXPECT_EQ(found_in(std::string(R"({"http":{"url":"https://x","expect":[)") + status + "]}}"), (Codes{"unknown_value /tasks/t/http/expect/0"}))
+            << status;
     EXPECT_EQ(found_in(R"({"callable":"os.system"})"), (Codes{"unknown_value /tasks/t/callable"}));
     EXPECT_EQ(found_in(R"({"sql":"select 1","settings":{"role":"postgres"}})"), (Codes{"unknown_value /tasks/t/settings/role"}));
 }
@@ -168,6 +173,13 @@ TEST(validate, refuses_executors_that_are_half_written)
     EXPECT_EQ(found_in(R"({"command":["a",1]})"), (Codes{"wrong_type /tasks/t/command/1"}));
     EXPECT_EQ(found_in(R"({"sql":" ; "})"), (Codes{"invalid_text /tasks/t/sql"}));
     EXPECT_EQ(found_in(R"({"http":{}})"), (Codes{"missing_key /tasks/t/http"}));
+    EXPECT_EQ(found_in(R"({"http":{"url":"https://x","expect":{"state":200},"query":{"a":{"b":1}}}})"),
+              (Codes{"unknown_key /tasks/t/http/expect/state", "wrong_type /tasks/t/http/query/a"}));
+    EXPECT_EQ(found_in(R"({"http":{"url":"https://x","expect":[]}})"), (Codes{"out_of_range /tasks/t/http/expect"}));
+    EXPECT_EQ(found_in(R"({"http":{"url":"https://x","expect":[[200]]}})"), (Codes{"wrong_type /tasks/t/http/expect/0"}));
+    EXPECT_EQ(found_in(R"({"http":{"llm":{}}})"), (Codes{"missing_key /tasks/t/http/llm", "missing_key /tasks/t/http/llm"}));
+    EXPECT_EQ(found_in(R"({"http":{"method":"POST","llm":{"model":"m","prompt":"p","messages":[],"stream":true}}})"),
+              (Codes{"exclusive_settings /tasks/t/http/llm", "unknown_key /tasks/t/http/llm/stream", "exclusive_settings /tasks/t/http/method"}));
     EXPECT_EQ(found_in(R"({"decision":{"left":1}})"), (Codes{"missing_key /tasks/t/decision", "missing_key /tasks/t/decision"}));
     EXPECT_EQ(found_in(R"({"noop":false})"), (Codes{"wrong_type /tasks/t/noop"}));
     EXPECT_EQ(found_in(R"({"handler":":command"})"), (Codes{"invalid_id /tasks/t/handler"}));

@@ -44,6 +44,27 @@ select is(
     'and told in the history'
 );
 
+-- An error that says when ------------------------------------------------------------------------
+
+select pg_temp.define('retries-after', '{"only": {"queue": "retries", "retries": 2, "retry_delay_seconds": 10, "retry_backoff": "fixed", "retry_jitter": 0}}');
+select orch.trigger('retries-after') as run \gset
+select lease from orch.lease('retries') \gset
+select orch.fail(:'lease', '{"class": "resource", "retry_after_seconds": 90.5}');
+select ok(pg_temp.due_in(:'run') between '89 s' and '90.5 s', 'an error may ask for a longer delay, past the cap');
+select _orch.advance_clock('91 s') as now \gset
+call pg_temp.wait_until(format('select pg_temp.task(%L, ''only'') = ''ready''', :'run'));
+call pg_temp.lease_soon('retries');
+select lease from leased \gset
+select orch.fail(:'lease', '{"class": "resource", "retry_after_seconds": 1}');
+select ok(pg_temp.due_in(:'run') between '9 s' and '10 s', 'but not for a shorter one');
+select orch.cancel(:'run') as state \gset
+select orch.trigger('retries-after') as run \gset
+call pg_temp.lease_soon('retries');
+select lease from leased \gset
+select orch.fail(:'lease', '{"class": "resource", "retry_after_seconds": 1e400}');
+select ok(pg_temp.due_in(:'run') between '23:59:50' and '24:00:00', 'nor for more than a day');
+select orch.cancel(:'run') as state \gset
+
 -- What is not tried again ----------------------------------------------------------------------
 
 create function pg_temp.outcome(error jsonb, retry boolean default null) returns text
