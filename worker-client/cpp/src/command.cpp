@@ -11,8 +11,9 @@ namespace orch {
 namespace {
 
 constexpr std::string_view secret_prefix = "ORCH_SECRET_";
+constexpr int skip_exit_code = 99;
 
-std::vector<std::string> environment_of(const task &work, const json &spec)
+std::vector<std::string> environment_of(const task &work, const json &spec, secret_filler &secrets)
 {
     std::map<std::string, std::string, std::less<>> values;
     for (char **entry = environ; *entry; ++entry) {
@@ -21,12 +22,11 @@ std::vector<std::string> environment_of(const task &work, const json &spec)
         // A command gets the secrets that its definition names, not all that the worker holds.
         if (equals != text.npos && !text.starts_with(secret_prefix)) values.insert_or_assign(std::string(text.substr(0, equals)), text.substr(equals + 1));
     }
-    const auto lookup = [](const std::string &name) { return std::getenv((std::string(secret_prefix) + name).c_str()); };
     const auto stated = spec.value("env", json::object());
     for (const auto &[name, value] : stated.items()) {
         if (name.empty() || name.find('=') != name.npos)
             throw task_error("validation", "invalid_env", "an environment variable cannot be named \"" + name + "\"");
-        values[name] = fill_secrets(value.is_string() ? value.get<std::string>() : value.dump(), lookup);
+        values[name] = secrets.fill(value.is_string() ? value.get<std::string>() : value.dump());
     }
     values["ORCH_RUN_ID"] = work.run_id;
     values["ORCH_TASK_ID"] = work.task_id;
@@ -136,40 +136,24 @@ outcome failure_of(const process_end &end, const captured_output &err, const std
     return outcome::failure(error);
 }
 
-}  // namespace
-
-std::string fill_secrets(std::string_view text, const std::function<const char *(const std::string &)> &lookup)
+/// What a command that skips its task says of it.
+std::string last_words(const captured_output &out, const captured_output &err)
 {
-    std::string filled;
-    for (size_t open; (open = text.find("{{")) != text.npos;) {
-        const auto close = text.find("}}", open);
-        if (close == text.npos) break;
-        auto name = text.substr(open + 2, close - open - 2);
-        const auto first = name.find_first_not_of(" \t"), last = name.find_last_not_of(" \t");
-        name = first == name.npos ? "" : name.substr(first, last - first + 1);
-        filled += text.substr(0, open);
-        if (name.starts_with("secrets.")) {
-            const char *secret = lookup(std::string(name.substr(8)));
-            if (!secret)
-                throw task_error("validation", "template_unresolved", "this worker has no secret \"" + std::string(name.substr(8)) + "\"",
-                                 "Start the worker with ORCH_SECRET_" + std::string(name.substr(8)) + " in its environment.");
-            filled += secret;
-        } else {
-            filled += text.substr(open, close + 2 - open);
-        }
-        text.remove_prefix(close + 2);
-    }
-    return filled.append(text);
+    const auto said = err.last_line().text;
+    return clean_text(front_of(said.empty() ? out.last_line().text : said, 500));
 }
 
-outcome run_command(task &work, process_guard &guard, std::chrono::milliseconds grace, size_t max_result)
+}  // namespace
+
+outcome run_command(task &work, process_guard &guard, std::chrono::milliseconds grace, size_t max_result, const secret_lookup &lookup)
 {
     try {
         const auto spec = json::parse(work.spec);
+        secret_filler secrets(lookup);
         captured_output out(max_result), err(max_result);
         line_splitter out_lines(work, "stdout"), err_lines(work, "stderr");
         const process program{.arguments = arguments_of(spec.value("command", json())),
-                              .environment = environment_of(work, spec),
+                              .environment = environment_of(work, spec, secrets),
                               .deadline = work.deadline,
                               .grace = grace,
                               .stop = work.stop,
@@ -180,6 +164,7 @@ outcome run_command(task &work, process_guard &guard, std::chrono::milliseconds 
         const auto end = run_process(program, guard);
         out_lines.finish();
         err_lines.finish();
+        if (end.exit_code == skip_exit_code && !end.timed_out && !end.stopped) return outcome::skip(last_words(out, err));
         const bool succeeded = end.exit_code == 0 && end.start_errno == 0 && !end.timed_out && !end.stopped;
         return succeeded ? result_of(end, out, err, max_result) : failure_of(end, err, program.arguments[0]);
     } catch (const task_error &refused) {

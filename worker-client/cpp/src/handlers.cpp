@@ -15,8 +15,12 @@ outcome run_handler(task &work, const handler_function &function)
 {
     try {
         return outcome::success(function(work, json::parse(work.input)));
+    } catch (const skip_task &skipped) {
+        return outcome::skip(skipped.what());
     } catch (const task_error &stated) {
-        return outcome::failure(error_json(stated.error_class, stated.code, stated.what(), stated.detail));
+        auto error = error_json(stated.error_class, stated.code, stated.what(), stated.detail);
+        if (stated.retry_after) error["retry_after_seconds"] = std::chrono::duration<double>(*stated.retry_after).count();
+        return outcome::failure(error);
     } catch (const std::exception &thrown) {
         // Asked to stop, it stopped in its own way.
         if (work.interrupted() != task::reason::none) return ended_early(work);

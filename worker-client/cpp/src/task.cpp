@@ -126,6 +126,11 @@ outcome outcome::success(const json &output)
 
 outcome outcome::failure(const json &error) { return {"\"error\":" + error.dump(-1, ' ', false, json::error_handler_t::replace)}; }
 
+outcome outcome::skip(std::string_view reason)
+{
+    return {"\"skip\":" + (reason.empty() ? std::string("true") : json(clean_text(front_of(reason, 2000))).dump())};
+}
+
 std::string without_nul_escapes(std::string json_text)
 {
     for (size_t at = nul_escape(json_text, 0); at != json_text.npos; at = nul_escape(json_text, at + 1)) json_text.replace(at, 6, "\\ufffd");

@@ -53,6 +53,7 @@ struct outcome {
     std::string fields;
     [[nodiscard]] static outcome success(const json &output);
     [[nodiscard]] static outcome failure(const json &error);
+    [[nodiscard]] static outcome skip(std::string_view reason);
 };
 
 /// JSON text with U+FFFD for each NUL escape, which jsonb refuses.

@@ -57,7 +57,9 @@ void worker::loop::say(log_level level, const std::string &text) const
 
 outcome worker::loop::execute(task &work)
 {
-    if (work.executor == "command" && options.commands) return run_command(work, guard_, options.grace, max_result_);
+    const auto lookup = [this](const std::string &name) { return find_secret(options.secrets_dir, name); };
+    if (work.executor == "command" && options.commands) return run_command(work, guard_, options.grace, max_result_, lookup);
+    if (work.executor == "http" && options.http) return run_http(work, lookup, max_result_);
     const auto found = handlers.find(work.handler);
     if (work.executor != "handler" || found == handlers.end())
         return outcome::failure(error_json("infrastructure", "not_served", "this worker does not serve " + work.executor + " " + work.handler));
@@ -120,6 +122,7 @@ void worker::loop::connect(bool first)
             max_result_ = std::stoul(settings.text(0, "result"));
             std::vector<std::string> served;
             if (options.commands) served.emplace_back(":command");
+            if (options.http) served.emplace_back(":http");
             for (const auto &[name, function] : handlers) served.push_back(name);
             connection_->query("select orch.worker_start($1, $2, $3, $4, $5::jsonb)",
                                {options.id, array_of(options.queues), array_of(served), ORCH_VERSION, options.metadata.dump()});

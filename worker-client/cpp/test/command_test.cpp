@@ -31,6 +31,15 @@ task_of::task_of(const json &spec, const json &input)
     work.input = input.dump();
 }
 
+std::optional<std::string> environment_secrets(const std::string &name) { return find_secret("", name); }
+
+std::string fields_of(const json &command)
+{
+    process_guard guard;
+    task_of work(json{{"command", command}});
+    return run_command(work, guard, 5s, size_t{1} << 20, environment_secrets).fields;
+}
+
 struct ended {
     json output, error;
     std::chrono::milliseconds took;
@@ -40,7 +49,7 @@ ended run(task &work, std::chrono::milliseconds grace = 5s, size_t max_result = 
 {
     process_guard guard;
     const auto begun = std::chrono::steady_clock::now();
-    const auto result = json::parse("{" + run_command(work, guard, grace, max_result).fields + "}");
+    const auto result = json::parse("{" + run_command(work, guard, grace, max_result, environment_secrets).fields + "}");
     return {result.value("output", json()), result.value("error", json()),
             std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun)};
 }
@@ -109,6 +118,20 @@ TEST(command, the_environment_tells_the_task_about_itself)
     const auto missing = run("true", {{"K", "{{ secrets.NOBODY }}"}});
     EXPECT_EQ(missing.error["class"], "validation");
     EXPECT_EQ(missing.error["code"], "template_unresolved");
+}
+
+TEST(command, braces_of_a_value_are_no_secret)
+{
+    setenv("ORCH_SECRET_KEY", "s3cret", 1);
+    EXPECT_EQ(run("echo \"$A\"", {{"A", "{{ '{' }}{ secrets.KEY }}"}}).output["stdout"], "{{ secrets.KEY }}\n");
+    EXPECT_EQ(run("echo \"$A\"", {{"A", "{{ '{' }}{{ secrets.KEY }}"}}).output["stdout"], "{s3cret\n");
+}
+
+TEST(command, exit_code_99_skips_the_task)
+{
+    EXPECT_EQ(fields_of("echo why >&2; exit 99"), R"("skip":"why")");
+    EXPECT_EQ(fields_of("echo out; exit 99"), R"("skip":"out")");
+    EXPECT_EQ(fields_of("exit 99"), R"("skip":true)");
 }
 
 TEST(command, an_exit_code_is_an_error_of_the_handler)
@@ -201,7 +224,7 @@ TEST(command, a_killed_worker_leaves_nobody_behind)
     if (worker == 0) {
         process_guard guard;
         task_of work(json{{"command", "sleep 60 & echo $! > " + here.file("child") + "; echo $$ > " + here.file("shell") + "; wait"}});
-        (void)run_command(work, guard, 5s, 1000);
+        (void)run_command(work, guard, 5s, 1000, environment_secrets);
         _exit(0);
     }
     ASSERT_TRUE(eventually([&] { return number_in(here.file("shell")) > 0; }));

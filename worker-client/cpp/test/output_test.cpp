@@ -78,15 +78,6 @@ TEST(captured_output, a_last_line_longer_than_the_memory_is_known_as_cut)
     EXPECT_FALSE(out.last_line().whole);
 }
 
-TEST(secrets, are_filled_in_and_nothing_else_is)
-{
-    const auto lookup = [](const std::string &name) -> const char * { return name == "KEY" ? "s3cret" : nullptr; };
-    EXPECT_EQ(fill_secrets("Bearer {{ secrets.KEY }}!", lookup), "Bearer s3cret!");
-    EXPECT_EQ(fill_secrets("{{secrets.KEY}}{{secrets.KEY}}", lookup), "s3crets3cret");
-    EXPECT_EQ(fill_secrets("{{ other }} {{", lookup), "{{ other }} {{");
-    EXPECT_THROW((void)fill_secrets("{{ secrets.NONE }}", lookup), task_error);
-}
-
 TEST(outcome, a_nul_in_the_output_fails_the_attempt)
 {
     EXPECT_EQ(outcome::success(json{{"a", 1}}).fields, R"("output":{"a":1})");

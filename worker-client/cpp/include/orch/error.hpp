@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -36,6 +38,13 @@ public:
     std::string error_class;
     std::string code;
     std::string detail;
+    std::optional<std::chrono::milliseconds> retry_after{};  ///< The least delay before the next attempt, where there is one.
+};
+
+/// What a handler throws to skip its own task: its children's trigger rules see a skipped parent.
+class skip_task : public std::runtime_error {
+public:
+    explicit skip_task(const std::string &reason = "") : std::runtime_error(reason) {}
 };
 
 /// The class of a task error that a SQLSTATE stands for, by the same table as the engine's.

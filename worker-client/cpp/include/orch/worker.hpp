@@ -53,14 +53,16 @@ struct worker_options {
     std::string database{};  ///< libpq URL or string; empty: the PG* environment.
     std::string id{};        ///< Unique among living workers; empty: made from host, process and chance.
     std::vector<std::string> queues{"default"};
-    bool commands = true;                                       ///< Serve the `command` executor.
-    int concurrency = 1;                                        ///< Tasks at once, each on a thread of its own.
-    std::string lease_time{};                                   ///< A PostgreSQL interval; empty: the server's default.
-    std::chrono::milliseconds drain{30'000};                    ///< How long running tasks may go on after the first stop.
-    std::chrono::milliseconds grace{5'000};                     ///< From SIGTERM to SIGKILL for a command that must stop.
-    std::chrono::milliseconds start_timeout{30'000};            ///< How long to try the first connection; later ones are tried for ever.
-    std::optional<std::chrono::milliseconds> until_idle{};      ///< Return after this long without any work.
-    json metadata = json::object();                             ///< Shown in orch.workers.
+    bool commands = true;                                   ///< Serve the `command` executor.
+    bool http = true;                                       ///< Serve the `http` executor.
+    std::string secrets_dir{};                              ///< Where a file NAME holds {{ secrets.NAME }}; ORCH_SECRET_NAME of the environment comes first.
+    int concurrency = 1;                                    ///< Tasks at once, each on a thread of its own.
+    std::string lease_time{};                               ///< A PostgreSQL interval; empty: the server's default.
+    std::chrono::milliseconds drain{30'000};                ///< How long running tasks may go on after the first stop.
+    std::chrono::milliseconds grace{5'000};                 ///< From SIGTERM to SIGKILL for a command that must stop.
+    std::chrono::milliseconds start_timeout{30'000};        ///< How long to try the first connection; later ones are tried for ever.
+    std::optional<std::chrono::milliseconds> until_idle{};  ///< Return after this long without any work.
+    json metadata = json::object();                         ///< Shown in orch.workers.
     std::function<void(log_level, const std::string &)> log{};  ///< What the worker has to say, from its loop's thread; default: nowhere.
 };
 
