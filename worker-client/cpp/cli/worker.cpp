@@ -1,50 +1,96 @@
 #include "duration.hpp"
+#include "metrics.hpp"
 #include "session.hpp"
+#include "table.hpp"
+#include "worker_log.hpp"
 
+#include "orch/plugins.hpp"
 #include "orch/worker.hpp"
 
-#include <spdlog/spdlog.h>
-
+#include <algorithm>
+#include <charconv>
 #include <csignal>
+#include <iostream>
+#include <map>
 #include <memory>
 
 namespace orch::cli {
 namespace {
 
 struct worker_choices {
-    std::vector<std::string> queues, handlers;
+    std::vector<std::string> queues, handlers, plugins;
     int concurrency = 4;
-    std::string secrets_dir, id, lease_time, drain = "30s", grace = "5s", until_idle, log = "info";
+    std::string secrets_dir, metrics, id, lease_time, drain = "30s", grace = "5s", until_idle, log = "info", log_format = "text";
     bool stop_when_idle = false;
 };
 
 worker *running = nullptr;  // for the signal handler
 
-void log_line(log_level level, const std::string &text)
+/// NAME or NAME=N.
+struct served_name {
+    std::string name;
+    int concurrency = 0;
+};
+
+served_name parse_handler(const std::string &text)
 {
-    constexpr spdlog::level::level_enum levels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
-    // One line an entry, whatever a server or a task put into it.
-    std::string line;
-    for (const char c : text) line += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    spdlog::log(levels[static_cast<int>(level)], "{}", line);
+    const auto equals = text.rfind('=');
+    if (equals == text.npos) return {text, 0};
+    int number = 0;
+    const auto [end, failure] = std::from_chars(text.data() + equals + 1, text.data() + text.size(), number);
+    if (failure != std::errc() || end != text.data() + text.size() || number < 1 || number > 1000)
+        throw std::invalid_argument("\"" + text + "\" has no number from 1 to 1000 behind the =");
+    if (text.starts_with(':')) throw std::invalid_argument("\"" + text + "\": an executor shares --concurrency; a number is for handlers");
+    return {text.substr(0, equals), number};
+}
+
+std::vector<plugin_handler> all_handlers(const worker_choices &chosen)
+{
+    std::vector<plugin_handler> handlers{{"noop", noop_handler, {}}, {"flaky", flaky_handler, {}}};
+    for (const auto &file : chosen.plugins)
+        for (auto &handler : load_plugin(file)) {
+            if (std::ranges::any_of(handlers, [&](const auto &other) { return other.name == handler.name; }))
+                throw std::runtime_error("\"" + file + "\" has a handler \"" + handler.name + "\", and so has something before it");
+            handlers.push_back(std::move(handler));
+        }
+    return handlers;
 }
 
 int work(session &with, const worker_choices &chosen)
 {
-    worker_options options{.database = with.database, .id = chosen.id, .concurrency = chosen.concurrency, .lease_time = chosen.lease_time, .log = log_line};
+    worker_options options{.database = with.database, .id = chosen.id, .concurrency = chosen.concurrency, .lease_time = chosen.lease_time};
     if (!chosen.queues.empty()) options.queues = chosen.queues;
     options.drain = duration(chosen.drain);
     options.grace = duration(chosen.grace);
     if (chosen.stop_when_idle) options.until_idle = chosen.until_idle.empty() ? std::chrono::seconds(1) : duration(chosen.until_idle);
-    const auto serves = [&](const char *name) { return chosen.handlers.empty() || std::ranges::find(chosen.handlers, name) != chosen.handlers.end(); };
+    options.secrets_dir = chosen.secrets_dir;
+
+    auto handlers = all_handlers(chosen);
+    std::map<std::string, int> wanted;  // with a concurrency of its own, or 0
+    for (const auto &text : chosen.handlers) {
+        const auto served = parse_handler(text);
+        const bool known =
+            served.name == ":command" || served.name == ":http" || std::ranges::any_of(handlers, [&](const auto &h) { return h.name == served.name; });
+        if (!known) {
+            std::cerr << "orch: there is no handler \"" << visible(served.name) << "\" here; there are :command, :http";
+            for (const auto &handler : handlers) std::cerr << ", " << visible(handler.name);
+            std::cerr << '\n';
+            return usage;
+        }
+        wanted[served.name] = served.concurrency;
+    }
+    const auto serves = [&](const std::string &name) { return wanted.empty() || wanted.contains(name); };
     options.commands = serves(":command");
     options.http = serves(":http");
-    options.secrets_dir = chosen.secrets_dir;
-    spdlog::set_level(spdlog::level::from_str(chosen.log));
+    options.log = worker_log(chosen.log, chosen.log_format == "json");
+    if (!chosen.metrics.empty()) options.observer = serve_metrics(chosen.metrics);
 
     worker worker(std::move(options));
-    if (serves("noop")) worker.handler("noop", noop_handler);
-    if (serves("flaky")) worker.handler("flaky", flaky_handler);
+    for (auto &handler : handlers) {
+        if (!serves(handler.name)) continue;
+        if (const auto found = wanted.find(handler.name); found != wanted.end() && found->second > 0) handler.options.concurrency = found->second;
+        worker.handler(handler.name, std::move(handler.function), handler.options);
+    }
     running = &worker;
     struct sigaction action {};
     action.sa_handler = [](int) { running->stop(); };
@@ -55,15 +101,32 @@ int work(session &with, const worker_choices &chosen)
     return done;
 }
 
+/// NAME=N is checked before anything is opened.
+CLI::Validator is_handler()
+{
+    return {[](const std::string &text) {
+                try {
+                    (void)parse_handler(text);
+                    return std::string();
+                } catch (const std::invalid_argument &wrong) {
+                    return std::string(wrong.what());
+                }
+            },
+            "NAME[=N]"};
+}
+
 }  // namespace
 
 void add_worker(CLI::App &app, action &chosen)
 {
     auto options = std::make_shared<worker_choices>();
-    auto *command = app.add_subcommand("worker", "Run tasks: commands, http requests, and the drill handlers noop and flaky");
+    auto *command = app.add_subcommand("worker", "Run tasks: commands, http requests, plugins, and the drill handlers noop and flaky");
     command->add_option("--queue", options->queues, "serve this queue [default]; may be repeated");
-    command->add_option("--handler", options->handlers, "serve only this of :command, :http, noop, flaky; may be repeated")
-        ->check(CLI::IsMember({":command", ":http", "noop", "flaky"}));
+    command
+        ->add_option("--handler", options->handlers,
+                     "serve only this of :command, :http, noop, flaky and the plugins' handlers; may be repeated; =N gives it N tasks at once of its own")
+        ->check(is_handler());
+    command->add_option("--plugin", options->plugins, "a shared library with handlers (orch/plugin.h); may be repeated");
     command->add_option("--concurrency", options->concurrency, "tasks at once [4]")->check(CLI::Range(1, 1000));
     command->add_option("--worker,--name", options->id, "its id, unique among living workers [host:pid:chance]");
     command->add_option("--drain", options->drain, "how long running tasks may go on after SIGTERM [30s]")->check(is_duration());
@@ -73,7 +136,10 @@ void add_worker(CLI::App &app, action &chosen)
     command->add_option("--idle-time", options->until_idle, "that while [1s]")->check(is_duration());
     command->add_option("--secrets-dir", options->secrets_dir, "where a file NAME holds {{ secrets.NAME }}, unless ORCH_SECRET_NAME is set")
         ->envname("ORCH_SECRETS_DIR");
+    command->add_option("--metrics-port", options->metrics, "serve counts to Prometheus at this port, or at ADDRESS:PORT, under /metrics");
     command->add_option("--log", options->log, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+    command->add_option("--log-format", options->log_format, "text, or json: an object a line, with run, task, attempt and trace")
+        ->check(CLI::IsMember({"text", "json"}));
     command->footer("SIGTERM: lease no more, end what runs, give the rest back. A second one: kill, give back, stop at once.");
     command->callback([&chosen, options] { chosen = [options](session &with) { return work(with, *options); }; });
 }

@@ -38,6 +38,12 @@ struct worker::loop : std::enable_shared_from_this<worker::loop> {
     void run();
     void stop() noexcept;
 
+    /// Of the loops of one worker: whether any of them has work.
+    struct activity {
+        std::atomic<int> busy{0};
+        std::atomic<time> last_work{clock::now()};
+    };
+    std::shared_ptr<activity> company = std::make_shared<activity>();
     worker_options options;
     std::map<std::string, handler_function, std::less<>> handlers;
 
@@ -62,7 +68,9 @@ private:
     void expire_deadlines(time now);
     void collect_finished();
     void wake_at(time when) { next_ = std::min(next_, when); }
-    void say(log_level level, const std::string &text) const;
+    void say(log_level level, const std::string &text, const task_context *about = nullptr) const;
+    void note_start(const task &work);
+    void note_end(const task &work, const outcome &ended);
     outcome execute(task &work);
 
     // worker_calls.cpp: what is sent and what comes back

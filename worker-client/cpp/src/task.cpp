@@ -126,6 +126,13 @@ outcome outcome::success(const json &output)
 
 outcome outcome::failure(const json &error) { return {"\"error\":" + error.dump(-1, ' ', false, json::error_handler_t::replace)}; }
 
+std::string outcome::error_class() const
+{
+    if (!is_failure()) return {};
+    const auto parsed = json::parse("{" + fields + "}", nullptr, false);
+    return parsed.is_object() && parsed["error"].is_object() ? parsed["error"].value("class", "unknown") : "unknown";
+}
+
 outcome outcome::skip(std::string_view reason)
 {
     return {"\"skip\":" + (reason.empty() ? std::string("true") : json(clean_text(front_of(reason, 2000))).dump())};

@@ -29,6 +29,9 @@ public:
     void interrupt(reason why);
     [[nodiscard]] reason interrupted() const noexcept { return why_.load(); }
 
+    /// What it is served under: a handler's name, or `:command`, `:http`.
+    [[nodiscard]] std::string route() const { return executor == "handler" ? handler : ":" + executor; }
+
     std::string lease;
     std::string executor;
     std::string handler;
@@ -54,6 +57,11 @@ struct outcome {
     [[nodiscard]] static outcome success(const json &output);
     [[nodiscard]] static outcome failure(const json &error);
     [[nodiscard]] static outcome skip(std::string_view reason);
+    [[nodiscard]] bool is_success() const { return fields.starts_with("\"output\""); }
+    [[nodiscard]] bool is_skip() const { return fields.starts_with("\"skip\""); }
+    /// The class of a failure's error, an empty text of anything else.
+    [[nodiscard]] std::string error_class() const;
+    [[nodiscard]] bool is_failure() const { return fields.starts_with("\"error\""); }
 };
 
 /// JSON text with U+FFFD for each NUL escape, which jsonb refuses.

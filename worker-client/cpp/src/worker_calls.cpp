@@ -220,7 +220,7 @@ void worker::loop::take_tasks(const statement &sent, const rows &answer)
         }
         if (tasks_.empty()) heartbeat_at_ = work->leased_at + heartbeat_interval_;
         tasks_.emplace(work->lease, work);
-        ++busy_;
+        note_start(*work);
         pool_.start(std::move(work));
     }
     if (!unwanted.empty()) release(unwanted);
@@ -241,7 +241,8 @@ void worker::loop::refuse_result(const statement &sent, const rows &answer, int 
     const auto found = std::ranges::find_if(sent.results, [&](const finished &result) { return result.first->lease == lease; });
     if (found == sent.results.end() || status == "ok" || status == "duplicate") return;
     const auto &[work, ended] = *found;
-    say(log_level::warning, "the result of task " + work->task_id + " of run " + work->run_id + " was refused: " + status);
+    say(log_level::warning, "the result of task " + work->task_id + " of run " + work->run_id + " was refused: " + status, work.get());
+    if (options.observer) options.observer->refused(status);
     if (status != "too_large") return;
     // The lease is still ours, so the attempt can be failed in its place.
     auto failed = outcome::failure(
@@ -254,8 +255,10 @@ void worker::loop::refuse_result(const statement &sent, const rows &answer, int 
 void worker::loop::stop_task(task &work, task::reason why)
 {
     if (work.interrupted() == task::reason::none)
-        say(log_level::warning, "task " + work.task_id + " of run " + work.run_id +
-                                    (why == task::reason::lost ? " was given to another worker" : " is cancelled") + ": stopping it");
+        say(log_level::warning,
+            "task " + work.task_id + " of run " + work.run_id + (why == task::reason::lost ? " was given to another worker" : " is cancelled") +
+                ": stopping it",
+            &work);
     work.interrupt(why);
 }
 

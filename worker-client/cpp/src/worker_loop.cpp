@@ -50,9 +50,41 @@ worker::loop::~loop()
     guard_.kill_all();
 }
 
-void worker::loop::say(log_level level, const std::string &text) const
+void worker::loop::say(log_level level, const std::string &text, const task_context *about) const
 {
-    if (options.log) options.log(level, text);
+    if (options.log) options.log(level, text, about);
+}
+
+void worker::loop::note_start(const task &work)
+{
+    ++busy_;
+    ++company->busy;
+    if (options.observer) options.observer->started(work.route());
+    say(log_level::debug, "task " + work.task_id + " of run " + work.run_id + " starts", &work);
+}
+
+void worker::loop::note_end(const task &work, const outcome &ended)
+{
+    const auto why = work.interrupted();
+    const std::string_view word = why == task::reason::lost          ? "lost"
+                                  : ended.is_success()               ? "succeeded"
+                                  : ended.is_skip()                  ? "skipped"
+                                  : why == task::reason::draining    ? "released"
+                                  : why == task::reason::cancelled   ? "cancelled"
+                                  : ended.error_class() == "timeout" ? "timed_out"
+                                                                     : "failed";
+    const std::chrono::duration<double> took = clock::now() - work.leased_at;
+    --busy_;
+    --company->busy;
+    last_work_ = clock::now();
+    company->last_work = last_work_;
+    if (options.observer) options.observer->ended(work.route(), word, took);
+    const bool failed = word == "failed" || word == "timed_out";
+    if (!options.log) return;
+    say(failed ? log_level::info : log_level::debug,
+        "task " + work.task_id + " of run " + work.run_id + " " + (word == "timed_out" ? "ran into its timeout" : std::string(word)) +
+            (failed ? " as " + ended.error_class() : ""),
+        &work);
 }
 
 outcome worker::loop::execute(task &work)
@@ -139,6 +171,7 @@ void worker::loop::connect(bool first)
             std::this_thread::sleep_for(500ms);
         }
     }
+    if (!first && options.observer) options.observer->reconnected();
     say(log_level::info, (first ? "worker " : "connected again: worker ") + options.id + " serves " + std::to_string(options.concurrency) + " tasks at once");
     hungry_ = can_await_ = true;
     asking_ = awaiting_ = woken_by_us_ = false;
@@ -170,15 +203,14 @@ void worker::loop::sleep()
 void worker::loop::collect_finished()
 {
     for (auto &ended : pool_.take_finished()) {
-        --busy_;
-        last_work_ = clock::now();
+        note_end(*ended.first, ended.second);
         const auto why = ended.first->interrupted();
         if (why == task::reason::lost) {
             tasks_.erase(ended.first->lease);
             continue;
         }
         // Ended because this worker ends: given back by finish(), as if it had never been leased. A success counts all the same.
-        if (why == task::reason::draining && ended.second.fields.starts_with("\"error\"")) continue;
+        if (why == task::reason::draining && ended.second.is_failure()) continue;
         finished_.push_back(std::move(ended));
     }
 }
@@ -203,8 +235,9 @@ void worker::loop::begin_drain(time now)
 bool worker::loop::over(time now)
 {
     if (options.until_idle && !draining_ && tasks_.empty() && connection_ && !asking_) {
-        if (now - last_work_ >= *options.until_idle) stop();
-        wake_at(last_work_ + *options.until_idle);
+        const auto last_work = std::max(last_work_, company->last_work.load());
+        if (company->busy == 0 && now - last_work >= *options.until_idle) stop();
+        wake_at(std::max(last_work, now - *options.until_idle + 100ms) + *options.until_idle);
     }
     if (!draining_) return false;
     if (busy_ == 0 && finished_.empty() && in_flight_.empty()) return true;

@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -47,7 +49,55 @@ using handler_function = std::function<json(task_context &, json)>;
 /// For drills: with {fail_times: n} fails the first n attempts, with {probability: p, seed: s} that share of all, always the same ones. Returns {attempt}.
 [[nodiscard]] json flaky_handler(task_context &task, json input);
 
+/// A handler as a class, for one that has something to hold: connections, a model, settings. Shared by all tasks that run at once.
+class executor {
+public:
+    virtual ~executor() = default;
+    /// The name that definitions call it by: `handler: NAME`.
+    [[nodiscard]] virtual std::string name() const = 0;
+    /// Gets what the task's `input` says, returns the output. May be called by several threads.
+    virtual json run(task_context &task, json input) = 0;
+};
+
+/// One task of a batch. One that is neither completed nor failed nor skipped when the batch handler returns has failed.
+class batch_item {
+public:
+    batch_item(task_context &task, json input) : task(task), input(std::move(input)) {}
+
+    void complete(json output) { output_ = std::move(output); }
+    void fail(task_error error) { error_ = std::make_exception_ptr(std::move(error)); }
+    void skip(const std::string &reason = "") { error_ = std::make_exception_ptr(skip_task(reason)); }
+
+    task_context &task;
+    json input;
+
+private:
+    friend class batch_collector;
+    std::optional<json> output_;
+    std::exception_ptr error_;
+};
+
+/// Gets tasks that came together; settles each by itself. What it throws fails those that it has not settled.
+using batch_function = std::function<void(std::span<batch_item>)>;
+
+struct handler_options {
+    int concurrency = 0;  ///< Tasks of this handler at once, beside those of the others; 0: it shares worker_options::concurrency.
+};
+
 enum class log_level { debug, info, warning, error };
+
+/// Hears of a worker's work, to count it. Called by the threads of the worker's loops, so by one or more.
+class observer {
+public:
+    virtual ~observer() = default;
+    /// `handler` is a handler's name, or `:command`, `:http`.
+    virtual void started(std::string_view /*handler*/) {}
+    /// `outcome` is succeeded, failed, timed_out, cancelled, skipped, lost (given to another worker meanwhile) or released (given back).
+    virtual void ended(std::string_view /*handler*/, std::string_view /*outcome*/, std::chrono::duration<double> /*took*/) {}
+    /// The engine did not take a result: `status` is its word for why.
+    virtual void refused(std::string_view /*status*/) {}
+    virtual void reconnected() {}
+};
 
 struct worker_options {
     std::string database{};  ///< libpq URL or string; empty: the PG* environment.
@@ -63,7 +113,9 @@ struct worker_options {
     std::chrono::milliseconds start_timeout{30'000};        ///< How long to try the first connection; later ones are tried for ever.
     std::optional<std::chrono::milliseconds> until_idle{};  ///< Return after this long without any work.
     json metadata = json::object();                         ///< Shown in orch.workers.
-    std::function<void(log_level, const std::string &)> log{};  ///< What the worker has to say, from its loop's thread; default: nowhere.
+    /// What the worker has to say, and about which task, where it is about one; from its loops' threads. Default: nowhere.
+    std::function<void(log_level, const std::string &, const task_context *)> log{};
+    std::shared_ptr<orch::observer> observer{};  ///< Hears what is started and ended.
 };
 
 /// Leases tasks, runs them and settles them, over one connection, until it is told to stop. Survives restarts of the server.
@@ -74,8 +126,11 @@ public:
     worker(const worker &) = delete;
     worker &operator=(const worker &) = delete;
 
-    /// Serves tasks whose handler has this name. Call it before run.
-    void handler(std::string name, handler_function function);
+    /// Serves tasks whose handler has this name. Call it before run. With a concurrency of its own it is to the engine a worker of its own, ID/NAME.
+    void handler(std::string name, handler_function function, handler_options options = {});
+    void handler(std::shared_ptr<executor> served, handler_options options = {});
+    /// Serves up to `most` tasks of this handler with one call, those that are there when the call before it has returned.
+    void batch_handler(const std::string &name, int most, batch_function function);
 
     /// Works until stop, in this thread and one more for each task. Throws orch::error when the first connection or the registration fails.
     void run();
@@ -86,6 +141,7 @@ public:
 private:
     struct loop;
     std::shared_ptr<loop> loop_;
+    std::vector<std::shared_ptr<loop>> apart_;  // of the handlers that have a concurrency of their own
 };
 
 }  // namespace orch
