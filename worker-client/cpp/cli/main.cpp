@@ -57,6 +57,13 @@ int main(int count, char **arguments)
     add_events(app, chosen);
     add_dead_letters(app, chosen);
     add_worker(app, chosen);
+    add_watch(app, chosen);
+    add_logs(app, chosen);
+    add_top(app, chosen);
+    add_signals(app, chosen);
+    add_smoke(app, chosen);
+    add_dev(app, chosen);
+    add_help(app, chosen);
 
     try {
         app.parse(count, arguments);

@@ -22,6 +22,7 @@ public:
     bool as_json = false;
 
     rows query(const std::string &sql, const parameters &values = {});
+    void close() { connection_.reset(); }
 
     /// Runs `call` until it is not thrown out by a lost connection; what is lost is opened again with a growing pause, for up to two minutes.
     void persistently(const std::function<void()> &call);
@@ -45,6 +46,13 @@ void add_trigger(CLI::App &app, action &chosen);
 void add_runs(CLI::App &app, action &chosen);
 void add_events(CLI::App &app, action &chosen);
 void add_dead_letters(CLI::App &app, action &chosen);
+void add_watch(CLI::App &app, action &chosen);
+void add_logs(CLI::App &app, action &chosen);
+void add_top(CLI::App &app, action &chosen);
+void add_signals(CLI::App &app, action &chosen);
+void add_smoke(CLI::App &app, action &chosen);
+void add_dev(CLI::App &app, action &chosen);
+void add_help(CLI::App &app, action &chosen);
 
 /// A file's bytes; `-` is standard input. Throws orch::error (58P01) with the system's reason.
 [[nodiscard]] std::string read_file(const std::string &name);

@@ -32,12 +32,12 @@ private:
 
 /// One program to run, in a process group of its own, with /dev/null as its standard input.
 struct process {
-    std::vector<std::string> arguments;                             ///< The program, found by PATH, and its arguments.
-    std::vector<std::string> environment;                           ///< All of it, as NAME=value.
-    std::optional<std::chrono::steady_clock::time_point> deadline;  ///< SIGTERM to the group at this time.
-    std::chrono::milliseconds grace{5000};                          ///< From SIGTERM to SIGKILL.
-    std::stop_token stop;                                           ///< When it is set, the group gets SIGTERM at once, and SIGKILL after `grace`.
-    std::function<void(bool is_stderr, std::string_view bytes)> on_output;
+    std::vector<std::string> arguments;                               ///< The program, found by PATH, and its arguments.
+    std::vector<std::string> environment;                             ///< All of it, as NAME=value.
+    std::optional<std::chrono::steady_clock::time_point> deadline{};  ///< SIGTERM to the group at this time.
+    std::chrono::milliseconds grace{5000};                            ///< From SIGTERM to SIGKILL.
+    std::stop_token stop{};                                           ///< When it is set, the group gets SIGTERM at once, and SIGKILL after `grace`.
+    std::function<void(bool is_stderr, std::string_view bytes)> on_output{};
 };
 
 /// How a program ended. What it left behind in its group is killed, its pipes are closed, it is reaped.
