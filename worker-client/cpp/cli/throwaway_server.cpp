@@ -71,9 +71,9 @@ throwaway_server::throwaway_server()
         }
         const auto data = (directory_ / "data").string();
         run({programs_ + "/initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"});
-        url_ = "postgresql://postgres@/orch?host=" + directory_.string();
+        url_ = "postgresql://postgres@/orch?port=5432&host=" + directory_.string();
         std::vector<std::string> command{programs_ + "/postgres", "-D", data, "-k", directory_.string()};
-        for (const char *setting : {"listen_addresses=", "shared_preload_libraries=orch", "fsync=off", "max_worker_processes=16"})
+        for (const char *setting : {"listen_addresses=", "port=5432", "shared_preload_libraries=orch", "fsync=off", "max_worker_processes=16"})
             command.insert(command.end(), {"-c", setting});
         auto output = std::make_shared<std::string>();
         auto over = std::make_shared<std::atomic<bool>>(false);
@@ -89,7 +89,7 @@ throwaway_server::throwaway_server()
                               guard_);
             *over = true;
         });
-        const std::string first = "postgresql://postgres@/postgres?host=" + directory_.string();
+        const std::string first = "postgresql://postgres@/postgres?port=5432&host=" + directory_.string();
         for (const auto end = std::chrono::steady_clock::now() + 60s;;) {
             try {
                 connection(first).query("create database orch");

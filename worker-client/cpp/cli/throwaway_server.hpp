@@ -10,8 +10,8 @@
 
 namespace orch::cli {
 
-/// A PostgreSQL cluster with orch in a directory of its own, gone with this object, and with this process in whatever way it ends. It listens at a socket in that
-/// directory and nowhere else.
+/// A PostgreSQL cluster with orch in a directory of its own, both gone with this object; the server ends with this process in whatever way. It listens at a socket in
+/// that directory and nowhere else.
 class throwaway_server {
 public:
     /// With the programs of `pg_config --bindir` (PG_CONFIG names another pg_config). Throws std::runtime_error with what PostgreSQL said.
