@@ -1,0 +1,187 @@
+import pg from 'pg';
+import { OrchError, TaskError, type ErrorFields } from './errors.js';
+import { milliseconds, type Duration, type Json } from './json.js';
+import { configOf, type Database } from './link.js';
+import { load, Payloads, type PayloadOptions } from './payloads.js';
+import { parseYaml } from './yaml.js';
+
+/** Anything that runs a statement: a Client or a PoolClient inside your transaction, or a Pool. */
+export interface Queryable {
+    query(text: string, values?: any[]): Promise<{ rows: any[] }>;
+}
+export type WorkflowName<I, O> = string | { readonly name: string; readonly run?: (ctx: any, input: I) => O | Promise<O> };
+
+export interface TriggerOptions {
+    idempotencyKey?: string;
+    priority?: number;
+    runAt?: Date;
+    tags?: { [key: string]: Json };
+    timeout?: Duration;
+    traceparent?: string;
+    source?: string;
+    version?: number;
+}
+export interface RunStatus {
+    runId: string;
+    workflow: string;
+    state: string;
+    input: Json;
+    output: Json;
+    error: ErrorFields | null;
+    tags: { [key: string]: Json };
+    createdAt: Date;
+    startedAt: Date | null;
+    finishedAt: Date | null;
+}
+export interface RunEvent {
+    pos: number;
+    runId: string;
+    taskId: string | null;
+    no: number;
+    kind: string;
+    at: Date;
+    actor: string;
+    data: any;
+}
+
+const final = /^(succeeded|failed|timed_out|cancelled)$/;
+const interval = (duration?: Duration): string | null => (duration === undefined ? null : `${milliseconds(duration)} ms`);
+
+/** What an application does with workflows. Given a connection that is inside a transaction, all of it happens with that, or not at all. */
+export class Client {
+    private readonly db: Queryable;
+    private readonly own?: pg.Pool;
+    private readonly payloads: Payloads;
+
+    constructor(database?: Database | Queryable, options: { payloads?: PayloadOptions } = {}) {
+        if (typeof database === 'object' && 'query' in database && typeof database.query === 'function') this.db = database as Queryable;
+        else this.db = this.own = new pg.Pool(configOf(database as Database)).on('error', () => {});
+        this.payloads = new Payloads(options.payloads);
+    }
+
+    private async query(text: string, values: unknown[] = [], on = this.db): Promise<any[]> {
+        try {
+            return (await on.query(text, values)).rows;
+        } catch (cause) {
+            throw new OrchError(cause);
+        }
+    }
+
+    /** Stores a definition: an object, or JSON or YAML text. */
+    async register(definition: object | string, ifExists: 'version' | 'error' = 'version'): Promise<{ workflow: string; version: number; created: boolean }> {
+        const json = typeof definition === 'object' ? JSON.stringify(definition) : /^\s*\{/.test(definition) ? definition : JSON.stringify(parseYaml(definition));
+        return (await this.query('select workflow, version, created from orch.register($1::text, if_exists => $2)', [json, ifExists]))[0];
+    }
+
+    async trigger<I, O = any>(workflow: WorkflowName<I, O>, input?: I, options: TriggerOptions = {}): Promise<Run<O>> {
+        const { idempotencyKey: key, priority, runAt, tags, timeout, traceparent, source, version } = options;
+        const name = typeof workflow === 'string' ? workflow : workflow.name;
+        const values = [name, await this.encode(input ?? {}), key, priority, runAt?.toISOString(), tags && JSON.stringify(tags), interval(timeout), traceparent, source, version];
+        const named = ['idempotency_key', 'priority', 'run_at', 'tags', 'timeout', 'traceparent', 'source', 'version'];
+        const types = ['text', 'int', 'timestamptz', 'jsonb', 'interval', 'text', 'text', 'int'];
+        const given = named.map((parameter, i) => [parameter, types[i], values[i + 2]] as const).filter(([, , value]) => value !== undefined && value !== null);
+        const list = given.map(([parameter, type], i) => `, ${parameter} => $${i + 3}::${type}`).join('');
+        const rows = await this.query(`select orch.trigger($1, $2::jsonb${list}) as run`, [...values.slice(0, 2), ...given.map(([, , value]) => value)]);
+        return this.run(rows[0].run);
+    }
+
+    /** One statement, however many inputs; runs in their order. */
+    async triggerMany<I, O = any>(workflow: WorkflowName<I, O>, inputs: I[], { idempotencyKeys }: { idempotencyKeys?: string[] } = {}): Promise<Run<O>[]> {
+        const name = typeof workflow === 'string' ? workflow : workflow.name;
+        const encoded = await Promise.all(inputs.map((input) => this.encode(input)));
+        const keys = idempotencyKeys ? ', idempotency_keys => $3' : '';
+        const rows = await this.query(`select run_id from orch.trigger_many($1, $2::jsonb[]${keys}) order by position`, [name, encoded, ...(idempotencyKeys ? [idempotencyKeys] : [])]);
+        return rows.map((row) => this.run(row.run_id));
+    }
+
+    /** Delivers a signal to a run of the workflow that the key names, and starts it where there is none. */
+    async signalWithStart<I, O = any>(workflow: WorkflowName<I, O>, signal: string, payload: unknown, input: I, idempotencyKey: string): Promise<Run<O>> {
+        const name = typeof workflow === 'string' ? workflow : workflow.name;
+        const values = [name, signal, await this.encode(payload), await this.encode(input), idempotencyKey];
+        return this.run((await this.query('select orch.signal_with_start($1, $2, $3::jsonb, $4::jsonb, $5) as run', values))[0].run);
+    }
+
+    run<O = any>(runId: string): Run<O> {
+        return new Run(this, runId);
+    }
+
+    async status(run: string): Promise<RunStatus> {
+        const [row] = await this.query('select run_id, workflow, state, input, output, error, tags, created_at, started_at, finished_at from orch.runs where run_id = $1', [run]);
+        if (!row) throw new OrchError({ code: 'OR003', message: `there is no run ${run}` });
+        const { run_id: runId, created_at: createdAt, started_at: startedAt, finished_at: finishedAt, ...same } = row;
+        return { ...same, runId, createdAt, startedAt, finishedAt };
+    }
+
+    /** Waits for the end. Throws a TaskError where the run did not succeed, or with code `timeout` where it is not over by then. */
+    async result<O = any>(run: string, timeout: Duration = '10 minutes'): Promise<O> {
+        await this.onOne((on) => this.query('call orch.await_run($1, $2::interval)', [run, interval(timeout)], on));
+        const { state, error } = await this.status(run);
+        if (!final.test(state)) throw new TaskError('timeout', 'timeout', `run ${run} is ${state} still`);
+        if (state !== 'succeeded') {
+            const fields = await this.payloads.decodeError(error ?? { class: state === 'timed_out' ? 'timeout' : state === 'cancelled' ? 'cancelled' : 'unknown', message: `run ${run} is ${state}` });
+            throw TaskError.from(fields);
+        }
+        const [row] = await this.query('select orch.result($1) as output', [run]);
+        return (await load(await this.payloads.decode(row.output))) as O;
+    }
+
+    /** The history as it grows, of one run up to its end or of all for ever; `after` is the pos of the last one seen. */
+    async *events(run?: string, { after = 0 }: { after?: number } = {}): AsyncGenerator<RunEvent> {
+        for (let pos = after; ; ) {
+            const rows = await this.query('select pos::float8, run_id, task_id, no, kind, at, actor, data from orch.events_after($1, 1000, $2)', [pos, run ?? null]);
+            for (const { run_id: runId, task_id: taskId, ...row } of rows) {
+                yield { ...row, runId, taskId };
+                pos = row.pos;
+                if (run && taskId === null && final.test(row.kind.replace(/^run_/, ''))) return;
+            }
+            if (rows.length > 0) continue;
+            if (run && final.test((await this.status(run)).state)) {
+                const [more] = await this.query('select from orch.events_after($1, 1, $2)', [pos, run]);
+                if (!more) return;
+            } else await this.onOne((on) => this.query("call orch.await_events($1, '1 minute')", [pos], on));
+        }
+    }
+
+    async signal(run: string, name: string, payload?: unknown): Promise<void> {
+        await this.query('select orch.signal($1, $2, $3::jsonb)', [run, name, await this.encode(payload)]);
+    }
+
+    async approve(run: string, task: string, { approved = true, comment, form }: { approved?: boolean; comment?: string; form?: Json } = {}): Promise<void> {
+        await this.query('select orch.approve($1, $2, $3, $4, $5::jsonb)', [run, task, approved, comment ?? null, form === undefined ? null : JSON.stringify(form)]);
+    }
+
+    /** Returns the state that the run is in now. */
+    async cancel(run: string): Promise<string> {
+        return (await this.query('select orch.cancel($1) as state', [run]))[0].state;
+    }
+
+    async close(): Promise<void> {
+        await this.own?.end();
+    }
+
+    /** The content has to be the same for the same input, so that an idempotency key still means it. */
+    private async encode(value: unknown): Promise<string> {
+        return JSON.stringify(await this.payloads.encode(value, 'inputs'));
+    }
+
+    /** For procedures that sleep: not on a connection that others wait for. */
+    private async onOne<T>(work: (on: Queryable) => Promise<T>): Promise<T> {
+        if (!this.own) return work(this.db);
+        const client = await this.own.connect();
+        try {
+            return await work(client);
+        } finally {
+            client.release();
+        }
+    }
+}
+
+/** One run, by its id. */
+export class Run<O = any> {
+    constructor(private readonly client: Client, readonly id: string) {}
+    status = (): Promise<RunStatus> => this.client.status(this.id);
+    result = (timeout?: Duration): Promise<O> => this.client.result<O>(this.id, timeout);
+    events = (options?: { after?: number }): AsyncGenerator<RunEvent> => this.client.events(this.id, options);
+    signal = (name: string, payload?: unknown): Promise<void> => this.client.signal(this.id, name, payload);
+    cancel = (): Promise<string> => this.client.cancel(this.id);
+}

@@ -1,0 +1,129 @@
+import { CancelledError, TaskError, type ErrorFields } from './errors.js';
+import type { Json } from './json.js';
+import type { Row } from './link.js';
+
+/** One attempt of one task, as its handler sees it. */
+export interface TaskContext {
+    readonly runId: string;
+    readonly taskId: string;
+    /** From 1. */
+    readonly attempt: number;
+    /** The same in every attempt: hand it to systems that can tell repeats by it. */
+    readonly idempotencyKey: string;
+    /** W3C trace context, where the run was triggered with one. */
+    readonly traceparent?: string;
+    /** The executor's definition with templates resolved; for handlers of executors. */
+    readonly spec: { [key: string]: any };
+    /** When this attempt times out. */
+    readonly deadline?: Date;
+    /** What an attempt before this one told last, to go on from. */
+    readonly previousProgress?: Json;
+    /** Aborted at a cancel, a timeout, a lost lease or the end of a drain: stop soon, what is returned then may not count. */
+    readonly signal: AbortSignal;
+    /** Adds a line to orch.logs. */
+    log(line: string, stream?: string): void;
+    /** Goes with the next heartbeat; up to 4 KiB of JSON. */
+    progress(details: Json): void;
+}
+
+export type Handler<I = any, O = unknown> = (task: TaskContext, input: I) => O | Promise<O>;
+/** Gets several tasks at once; returns an output, or an Error, for each of them in their order. */
+export type BatchHandler<I = any, O = unknown> = (batch: { task: TaskContext; input: I }[]) => (O | Error)[] | Promise<(O | Error)[]>;
+
+export interface HandlerOptions {
+    /** Tasks of this handler at once in one worker [as many as the worker runs]. */
+    concurrency?: number;
+}
+
+/** A handler by its name; typed, so that a step by it is. */
+export interface TaskDefinition<I = any, O = any> {
+    readonly kind: 'task';
+    readonly name: string;
+    readonly options: HandlerOptions & { batch?: number };
+    /** A function, or the module whose default export is one: that runs in a process of its own, which is killed at its timeout. */
+    readonly run: Handler<I, O> | BatchHandler<I, O> | URL;
+}
+
+export function defineTask<I = any, O = any>(name: string, run: BatchHandler<I, O>, options: HandlerOptions & { batch: number }): TaskDefinition<I, O>;
+export function defineTask<I = any, O = any>(name: string, run: Handler<I, O> | URL, options?: HandlerOptions): TaskDefinition<I, O>;
+export function defineTask(name: string, run: TaskDefinition['run'], options: TaskDefinition['options'] = {}): TaskDefinition {
+    return { kind: 'task', name, run, options };
+}
+
+/** How an attempt ended; `left` is durable code that waits: there is nothing to settle. */
+export type Ended = { output: unknown } | { error: ErrorFields; retry?: boolean } | { skip: string } | { left: true };
+export type Interruption = 'lost' | 'cancelled' | 'timed_out' | 'draining';
+
+/** The worker's side of a TaskContext. */
+export class Attempt implements TaskContext {
+    readonly lease: string;
+    readonly runId: string;
+    readonly taskId: string;
+    readonly attempt: number;
+    readonly executor: string;
+    readonly handler: string;
+    readonly spec: { [key: string]: any };
+    readonly rawInput: Json;
+    readonly traceparent?: string;
+    readonly idempotencyKey: string;
+    readonly deadline?: Date;
+    readonly previousProgress?: Json;
+    readonly deadlineAt: number;
+    readonly leasedAt = performance.now();
+    absences = 0;
+    interrupted?: Interruption;
+    private readonly controller = new AbortController();
+    private lines: { stream: string; line: string; at: string }[] = [];
+    private told?: Json;
+    private toldAt = 0;
+
+    constructor(row: Row) {
+        ({ lease: this.lease, run_id: this.runId, task_id: this.taskId, attempt: this.attempt, executor: this.executor, spec: this.spec, input: this.rawInput } = row as any);
+        this.spec ??= {};
+        // Executors are handlers by their own name: `:http`.
+        this.handler = row['executor'] === 'handler' ? row['handler'] : row['executor'] === 'code' ? `:code/${row['spec'].code.workflow}@${row['spec'].code.version}` : `:${row['executor']}`;
+        this.traceparent = row['traceparent'] ?? undefined;
+        this.idempotencyKey = row['idempotency_key'];
+        this.previousProgress = this.spec['progress'];
+        const left: number | null = row['seconds_left'];
+        this.deadlineAt = left === null ? Infinity : this.leasedAt + 1000 * left;
+        if (left !== null) this.deadline = new Date(Date.now() + 1000 * left);
+    }
+
+    get signal(): AbortSignal {
+        return this.controller.signal;
+    }
+
+    interrupt(why: Interruption): void {
+        if (this.interrupted) return;
+        this.interrupted = why;
+        this.controller.abort(why === 'timed_out' ? new TaskError('timeout', 'timeout', this.timeoutMessage()) : new CancelledError('cancelled', why, `the task is ${why}`));
+    }
+
+    timeoutMessage(): string {
+        return `the attempt was not over after its ${this.spec['timeout_seconds'] ?? ''} seconds`.replace('  ', ' ');
+    }
+
+    log(line: string, stream = 'log'): void {
+        for (const one of String(line).replaceAll('\0', '\uFFFD').split('\n')) this.lines.push({ stream, line: one, at: new Date().toISOString() });
+    }
+
+    progress(details: Json): void {
+        if (Buffer.byteLength(JSON.stringify(details)) > 4096) throw new RangeError('more than 4 KiB of progress');
+        this.told = details;
+    }
+
+    takeLines(): string | undefined {
+        if (this.lines.length === 0) return undefined;
+        return JSON.stringify(this.lines.splice(0, 5000));
+    }
+
+    /** At most one a second: the engine leaves out what comes sooner. */
+    takeProgress(now: number): Json | undefined {
+        if (this.told === undefined || now - this.toldAt < 1000) return undefined;
+        this.toldAt = now;
+        const told = this.told;
+        this.told = undefined;
+        return told;
+    }
+}
