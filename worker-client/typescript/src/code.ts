@@ -106,6 +106,11 @@ export interface Journal {
     encodeError(error: ErrorFields): Promise<ErrorFields>;
     decodeError(error: ErrorFields): Promise<ErrorFields>;
     log(line: string): void;
+    now(): Date;
+    /** A pause before another attempt, too short for a timer. */
+    pause(ms: number, signal: AbortSignal): Promise<void>;
+    /** What a test has put in the place of a step's function. */
+    mocked?(name: string): Function | undefined;
 }
 export interface RunFacts {
     runId: string;
@@ -457,7 +462,7 @@ export class Execution implements Context {
         return this.value(name, () => true);
     }
     now(): Date {
-        return new Date(this.value('now', () => new Date().toISOString()));
+        return new Date(this.value('now', () => this.journal.now().toISOString()));
     }
     random(): number {
         return this.value('random', () => Math.random());
@@ -499,7 +504,7 @@ export class Execution implements Context {
             let attempt = 0, pause: Op | undefined;
             while (this.rows.has(`${op.id}:retry#${attempt + 1}`)) pause = this.started(`${op.id}:retry#${++attempt}`, { sleep: 0 });
             if (row) return op;
-            op.run = () => this.perform(op, options, run, attempt);
+            op.run = () => this.perform(op, options, this.journal.mocked?.(name) ?? run, attempt);
             if (pause && !pause.settled) void pause.promise.then(() => (this.due.push(op), this.moved()), (error) => this.settle(op, () => op.reject(error)));
             else this.due.push(op);
             return op;
@@ -521,7 +526,7 @@ export class Execution implements Context {
                 if (attempt > retries || !isRetried(error.class) || this.facts.signal.aborted) return failed;
                 const growth = retryBackoff === 'fixed' ? 1 : 2 ** (attempt - 1);
                 const delay = 1000 * Math.min(retryDelaySeconds * growth, retryMaxDelaySeconds) * (1 + Math.random() * retryJitter);
-                if (delay < longDelay) await sleep(delay, this.facts.signal);
+                if (delay < longDelay) await this.journal.pause(delay, this.facts.signal);
                 else {
                     this.running--;
                     const timer = this.started(`${op.id}:retry#${attempt}`, { sleep: delay / 1000 });

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { Execution, LostStep, type Context, type Entry, type HistoryRow, type Journal, type Outcome, type Transaction, type Waits } from './code.js';
 import { OrchError, type ErrorFields } from './errors.js';
-import { snakeCased, type Json } from './json.js';
+import { sleep, snakeCased, type Json } from './json.js';
 import { configOf, type Database } from './link.js';
 import type { Attempt, Ended } from './task.js';
 import type { Worker } from './worker.js';
@@ -110,6 +110,8 @@ class EngineJournal implements Journal {
     log(line: string): void {
         this.attempt.log(line);
     }
+    now = (): Date => new Date();
+    pause = sleep;
 }
 
 export const transactionPool = (database: Database, max: number): pg.Pool => {

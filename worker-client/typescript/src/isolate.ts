@@ -11,7 +11,7 @@ export class Isolate {
     private readonly all = new Set<ChildProcess>();
     constructor(private readonly module: URL) {}
 
-    run(attempt: Attempt, input: unknown, grace: number): Promise<Ended> {
+    run(attempt: Attempt, input: unknown, grace: () => number): Promise<Ended> {
         const child = this.idle.pop() ?? this.start();
         return new Promise((resolve) => {
             let timer: NodeJS.Timeout | undefined;
@@ -25,7 +25,7 @@ export class Isolate {
             };
             const stop = () => {
                 if (child.connected) child.send({ stop: attempt.interrupted });
-                timer = setTimeout(() => end({ error: { class: 'cancelled', code: 'killed', message: 'the handler did not stop and was killed' } }), grace);
+                timer = setTimeout(() => end({ error: { class: 'cancelled', code: 'killed', message: 'the handler did not stop and was killed' } }), grace());
             };
             child.on('message', (said: any) => {
                 if ('log' in said) attempt.log(said.log, said.stream);

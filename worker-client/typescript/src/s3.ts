@@ -20,6 +20,26 @@ const hmac = (key: Uint8Array | string, text: string): Buffer => createHmac('sha
 const escaped = (text: string): string => encodeURIComponent(text).replace(/[!'()*]/g, (c) => '%' + c.charCodeAt(0).toString(16).toUpperCase());
 const unescaped = (text: string): string => text.replace(/&(lt|gt|quot|apos|amp);/g, (_, name) => ({ lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' })[name as 'lt']!);
 
+interface Signable {
+    method: string;
+    path: string;
+    search: string;
+    headers: Record<string, string>;
+    region: string;
+    accessKeyId: string;
+    secretAccessKey: string;
+}
+
+/** The Authorization header of AWS Signature Version 4; `search` is sorted and escaped. */
+export function signature({ method, path, search, headers, region, accessKeyId, secretAccessKey }: Signable): string {
+    const time = headers['x-amz-date']!, day = time.slice(0, 8), scope = `${day}/${region}/s3/aws4_request`;
+    const names = Object.keys(headers).sort(), signed = names.join(';');
+    const canonical = [method, path, search, ...names.map((name) => `${name}:${headers[name]}`), '', signed, headers['x-amz-content-sha256']].join('\n');
+    const key = [region, 's3', 'aws4_request'].reduce((derived, part) => hmac(derived, part), hmac('AWS4' + secretAccessKey, day));
+    const said = hmac(key, ['AWS4-HMAC-SHA256', time, scope, hex(canonical)].join('\n')).toString('hex');
+    return `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${said}`;
+}
+
 /** Objects of a bucket, by requests signed with AWS Signature Version 4, in path style. */
 export class S3Store implements PayloadStore {
     private readonly options: Required<Omit<S3Options, 'sessionToken'>> & { sessionToken?: string };
@@ -59,15 +79,10 @@ export class S3Store implements PayloadStore {
         const { bucket, region, accessKeyId, secretAccessKey, sessionToken } = this.options;
         const url = new URL(`${this.options.endpoint.replace(/\/$/, '')}/${[bucket, ...key.split('/')].map(escaped).join('/')}`);
         const search = Object.keys(query).sort().map((name) => `${escaped(name)}=${escaped(query[name]!)}`).join('&');
-        const time = new Date().toISOString().replace(/[-:]|\.\d{3}/g, ''), day = time.slice(0, 8), digest = hex(body ?? '');
-        const headers: Record<string, string> = { host: url.host, 'x-amz-content-sha256': digest, 'x-amz-date': time };
+        const time = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '');
+        const headers: Record<string, string> = { host: url.host, 'x-amz-content-sha256': hex(body ?? ''), 'x-amz-date': time };
         if (sessionToken) headers['x-amz-security-token'] = sessionToken;
-        const names = Object.keys(headers).sort(), signed = names.join(';');
-        const canonical = [method, url.pathname, search, ...names.map((name) => `${name}:${headers[name]}`), '', signed, digest].join('\n');
-        const scope = `${day}/${region}/s3/aws4_request`;
-        const signingKey = [region, 's3', 'aws4_request'].reduce((derived, part) => hmac(derived, part), hmac('AWS4' + secretAccessKey, day));
-        const signature = createHmac('sha256', signingKey).update(['AWS4-HMAC-SHA256', time, scope, hex(canonical)].join('\n')).digest('hex');
-        const authorization = `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
+        const authorization = signature({ method, path: url.pathname, search, headers, region, accessKeyId, secretAccessKey });
         const { host, ...sent } = headers;
         const answer = await fetch(`${url.href}${search && '?' + search}`, { method, headers: { ...sent, authorization }, body: body as BodyInit | undefined }).catch((cause) => {
             throw new TaskError('transient', 'storage_unreachable', `${method} ${url.href}: ${cause.cause?.message ?? cause.message}`);

@@ -542,12 +542,15 @@ export class Worker {
         batch.forEach((attempt, i) => {
             // Nothing can stop a function that does not listen: after the grace its attempt is over without it.
             const givenUp = new Promise<Ended>((resolve) => {
-                const give = () => setTimeout(() => resolve({ error: errorFields(attempt.signal.reason) }), this.options.grace + 250).unref();
+                const give = () => setTimeout(() => resolve({ error: errorFields(attempt.signal.reason) }), this.graceOf(attempt) + 100).unref();
                 attempt.signal.addEventListener('abort', give);
             });
             void Promise.race([work.then((ended) => ended[i]!), givenUp]).then((ended) => this.ended(attempt, ended));
         });
     }
+
+    /** The engine itself ends an attempt orch.timeout_grace after its timeout. */
+    private graceOf = (attempt: Attempt): number => (attempt.interrupted === 'timed_out' ? Math.min(this.options.grace, 300) : this.options.grace);
 
     private async execute(batch: Attempt[]): Promise<Ended[]> {
         const [attempt] = batch as [Attempt];
@@ -558,7 +561,7 @@ export class Worker {
         const inputs = await Promise.all(batch.map(({ rawInput }) => this.payloads.decode(rawInput)));
         const encoded = async (value: unknown, { runId }: Attempt): Promise<Ended> => ({ output: await this.payloads.encode(value, `runs/${runId}`) });
         if (task.run instanceof URL) {
-            const ended = await this.isolates.get(task.name)!.run(attempt, inputs[0], this.options.grace);
+            const ended = await this.isolates.get(task.name)!.run(attempt, inputs[0], () => this.graceOf(attempt));
             return ['output' in ended ? await encoded(ended.output, attempt) : ended];
         }
         if (!task.options.batch) return [await encoded(await (task.run as Handler)(attempt, inputs[0]), attempt)];
