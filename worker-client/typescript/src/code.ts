@@ -222,7 +222,8 @@ export class Execution implements Context {
                 seen.add(id);
                 this.deliveries.push({ id, late: false });
             }
-            if (isInPlace(row)) this.deliveries.push({ id: row.id, late: false });
+            // A failed step of a run that is tried again is begun anew: nothing is known of it yet.
+            if (isInPlace(row) && row.state !== 'pending') this.deliveries.push({ id: row.id, late: false });
         }
         const late = rows.filter((row) => !isInPlace(row) && final.has(row.state) && !seen.has(row.id));
         late.sort((a, b) => a.ended_at! - b.ended_at! || a.no - b.no);
@@ -386,7 +387,7 @@ export class Execution implements Context {
         return { op, row };
     }
 
-    private started(id: string, definition: Definition, input?: unknown, place = (entry: Entry, json: Json) => void (entry['input'] = json)): Op {
+    private started(id: string, definition: Definition, input?: unknown): Op {
         const { op, row } = this.issue(id, 'started', definition);
         if (this.facts.signal.aborted && this.raised && !row) {
             this.settle(op, () => op.reject(this.facts.signal.reason));
@@ -396,7 +397,7 @@ export class Execution implements Context {
         if (!row) {
             const entry = this.withSeen({ id, ...definition } as Entry);
             this.buffer.push(entry);
-            const encoded = input === undefined ? undefined : this.whileLoading(async () => place(entry, await this.journal.encode(input)));
+            const encoded = input === undefined ? undefined : this.whileLoading(async () => void (entry['input'] = await this.journal.encode(input)));
             encoded?.catch((error) => this.settle(op, () => op.reject(error)));
         }
         return op;
@@ -431,7 +432,7 @@ export class Execution implements Context {
 
     signal(name: string, { timeout }: { timeout?: Duration } = {}): Promise<any> {
         return this.ask(() => {
-            const op = this.started(this.nextId(name), { signal: { name }, ...(timeout === undefined ? {} : { timeout_seconds: milliseconds(timeout) / 1000 }) });
+            const op = this.started(this.nextId(`signal:${name}`), { signal: { name }, ...(timeout === undefined ? {} : { timeout_seconds: milliseconds(timeout) / 1000 }) });
             this.signals.add(op);
             return op;
         });
@@ -439,8 +440,7 @@ export class Execution implements Context {
 
     child(workflow: string | { name: string }, input?: unknown, { parentClose = 'cancel', wait = true }: ChildOptions = {}): Promise<any> {
         const id = typeof workflow === 'string' ? workflow : workflow.name;
-        const workflowOf = { id, wait, parent_close: parentClose };
-        return this.ask(() => this.started(this.nextId(id), { workflow: workflowOf }, input, (entry, json) => void (entry['workflow'] = { ...workflowOf, input: json })));
+        return this.ask(() => this.started(this.nextId(`child:${id}`), { workflow: { id, wait, parent_close: parentClose } }, input));
     }
 
     all(promises: readonly Promise<any>[]): Promise<any> {
@@ -503,7 +503,7 @@ export class Execution implements Context {
             // Pauses before an attempt that were long enough to be timers.
             let attempt = 0, pause: Op | undefined;
             while (this.rows.has(`${op.id}:retry#${attempt + 1}`)) pause = this.started(`${op.id}:retry#${++attempt}`, { sleep: 0 });
-            if (row) return op;
+            if (row && row.state !== 'pending') return op;
             op.run = () => this.perform(op, options, this.journal.mocked?.(name) ?? run, attempt);
             if (pause && !pause.settled) void pause.promise.then(() => (this.due.push(op), this.moved()), (error) => this.settle(op, () => op.reject(error)));
             else this.due.push(op);

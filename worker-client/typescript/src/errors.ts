@@ -11,12 +11,14 @@ export interface ErrorFields {
     detail?: Json;
     exit_code?: number;
     traceback?: string;
+    /** The least delay before the next attempt. */
+    retry_after_seconds?: number;
 }
 
 /** Thrown by a handler to say what is wrong in the terms of the engine; thrown by a step whose task failed. */
 export class TaskError extends Error {
     override readonly name: string = 'TaskError';
-    constructor(readonly errorClass: ErrorClass, readonly code: string, message: string, readonly detail?: Json) {
+    constructor(readonly errorClass: ErrorClass, readonly code: string, message: string, readonly detail?: Json, readonly retryAfterSeconds?: number) {
         super(message);
     }
     static from(fields: ErrorFields): TaskError {
@@ -79,6 +81,7 @@ export function errorFields(thrown: unknown): ErrorFields {
     const code = error.code ?? (error.name === 'Error' ? undefined : error.name);
     if (code !== undefined) fields.code = String(code);
     if (error.detail !== undefined) fields.detail = error.detail;
+    if (error instanceof TaskError && error.retryAfterSeconds !== undefined) fields.retry_after_seconds = error.retryAfterSeconds;
     if (error.stack) fields.traceback = error.stack.slice(0, 20_000);
     return fields;
 }

@@ -230,7 +230,7 @@ export class TestRun<O = any> {
         if (row.child || row.state !== 'ready') return false;
         if (definition['workflow']) {
             row.state = 'waiting';
-            row.child = this.environment.start(definition['workflow'].id, definition['workflow'].input);
+            row.child = this.environment.start(definition['workflow'].id, row.input);
             return definition['workflow'].wait === false ? this.close(row, 'succeeded', { run_id: row.child.id }) : true;
         }
         return this.perform(row);

@@ -52,7 +52,7 @@ test('a signal before its wait and after it, each once and in their order', asyn
 
 test('a run that waits for what will not come says so', async () => {
     const run = new TestEnvironment().start(defineWorkflow('flow', async (ctx) => void (await ctx.signal('never'))));
-    await assert.rejects(run.result(), /waits for never#1/);
+    await assert.rejects(run.result(), /waits for signal:never#1/);
 });
 
 test('what was given to the code comes in the same order in every replay', async () => {
@@ -162,7 +162,7 @@ test('changed code is named, whatever the change', async () => {
         [/history has first#1.*has ended without it/, async () => 'at once'],
         [/history has wait#1 \(sleep\).*has ended without it/, async (ctx) => ctx.step('first', () => 1)],
         [/history has first#1 \(a step in place\).*asks for handler first by that name/, async (ctx) => ctx.step('first')],
-        [/history has wait#1 \(sleep\).*asks for signal wait by that name/, async (ctx) => (await ctx.step('first', () => 1), ctx.signal('wait'))],
+        [/history has wait#1 \(sleep\).*asks for handler wait by that name/, async (ctx) => (await ctx.step('first', () => 1), ctx.step('wait'))],
     ];
     for (const [message, code] of changed) {
         const replayed = await env.replay(defineWorkflow('changes', code), run.history);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -10,21 +10,10 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 // @ts-expect-error it has no types
 import S3rver from 's3rver';
-import { DirectoryStore, load, PayloadRef, S3Store, type Json, type PayloadCodec, type PayloadStore } from '../../src/index.js';
+import { DirectoryStore, load, PayloadRef, S3Store, type PayloadStore } from '../../src/index.js';
 import { Payloads } from '../../src/payloads.js';
 import { signature } from '../../src/s3.js';
-
-export const encryption = (key: Buffer): PayloadCodec => ({
-    encode(value) {
-        const iv = randomBytes(12), cipher = createCipheriv('aes-256-gcm', key, iv);
-        return Buffer.concat([iv, cipher.update(JSON.stringify(value)), cipher.final(), cipher.getAuthTag()]).toString('base64');
-    },
-    decode(value) {
-        const bytes = Buffer.from(value as string, 'base64'), decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12));
-        decipher.setAuthTag(bytes.subarray(-16));
-        return JSON.parse(decipher.update(bytes.subarray(12, -16)).toString() + decipher.final().toString()) as Json;
-    },
-});
+import { encryption } from './codec.js';
 
 const directory = await mkdtemp(join(tmpdir(), 'orch-payloads.'));
 after(() => rm(directory, { recursive: true }));
