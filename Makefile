@@ -19,7 +19,8 @@ packages = build-essential cmake pkg-config postgresql-$(PG_MAJOR) postgresql-se
 packages_of_tests = libgtest-dev openssl postgresql-$(PG_MAJOR)-pgtap postgresql-$(PG_MAJOR)-plpgsql-check libtap-parser-sourcehandler-pgtap-perl \
 	clang-format-16 clang-tidy-16 shellcheck
 packages_of_soak = clang-16 libclang-rt-16-dev xxd sqlsmith
-wanted = $(packages) $(packages_of_tests)
+# Node and npm are Debian's only where nobody else has brought them: worker-client/typescript/build looks for one of 20 or newer.
+wanted = $(packages) $(packages_of_tests) $(if $(shell command -v npm),,nodejs npm)
 deps-soak: wanted += $(packages_of_soak)
 
 as_root = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -59,7 +60,10 @@ install: extension programs  ## install into pg_config's folders; orch, its libr
 	@$(to_install) env DESTDIR=$(DESTDIR) cmake --install $(BUILD)/cmake --prefix $(PREFIX) > /dev/null
 	@echo "installed into $(DESTDIR)$$($(PG_CONFIG) --pkglibdir) and $(DESTDIR)$(PREFIX)"
 
-check: install tests  ## run every test; `make check TEST=name` runs those whose names hold it
+typescript:  ## build the TypeScript client and its examples
+	@worker-client/typescript/build
+
+check: install tests typescript  ## run every test; `make check TEST=name` runs those whose names hold it
 	@test/run $(TEST)
 
 soak: deps-soak install  ## the long tests: big graphs, held snapshots, fuzzing; `make soak TEST=name`
@@ -94,6 +98,6 @@ hooks:  ## before each commit: the format of what is staged and the quick tests
 clean:  ## remove what was built
 	@rm -rf $(BUILD)
 
-.PHONY: all help deps deps-soak extension programs tests install check soak drill demo demo-dead-letter demo-stop format lint hooks clean
+.PHONY: all help deps deps-soak extension programs tests install typescript check soak drill demo demo-dead-letter demo-stop format lint hooks clean
 .DEFAULT_GOAL := all
 

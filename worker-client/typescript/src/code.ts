@@ -49,13 +49,13 @@ export interface Context<I = any> {
     readonly version: string;
     readonly attempt: number;
     readonly input: I;
-    /** A step by a registered handler, on any worker. */
+    /** A step by a registered handler, on any worker; also `step(name, input, options)`. */
     step<In, Out>(task: TaskDefinition<In, Out>, input: In, options?: StepOptions): Promise<Out>;
-    step<T = any>(name: string, input?: unknown, options?: StepOptions): Promise<T>;
     /** A step in place: its result is recorded, so that it is not run again. */
     step<T>(name: string, run: (step: StepContext) => T | Promise<T>): Promise<T>;
     step<T>(name: string, options: InPlaceOptions & { transaction: true }, run: (tx: Transaction, step: StepContext) => T | Promise<T>): Promise<T>;
     step<T>(name: string, options: InPlaceOptions, run: (step: StepContext) => T | Promise<T>): Promise<T>;
+    step<T = any>(name: string, input?: unknown, options?: StepOptions): Promise<T>;
     wait(duration: Duration): Promise<void>;
     waitUntil(time: Date | string): Promise<void>;
     /** The payload of the next signal of this name; null where none comes in time. */

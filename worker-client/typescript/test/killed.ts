@@ -5,7 +5,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { Client, defineTask, defineWorkflow, Worker } from '../../src/index.js';
+import { Client, defineTask, defineWorkflow, Worker } from '../src/index.js';
 
 const url = process.env['ORCH_DATABASE_URL']!;
 const counted = /orch\.(register_code|worker_start|exchange|complete_many|history|record|suspend|outcomes)|^commit/;
