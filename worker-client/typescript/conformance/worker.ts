@@ -49,7 +49,9 @@ const tasks = [
     defineTask('big', (_, { bytes }: { bytes: number }) => 'x'.repeat(bytes)),
     defineTask('die', (task, { times }: { times: number }) => (task.attempt <= times && kill(), { attempt: task.attempt })),
     defineTask('meet', meet),
-    defineTask('batch', (batch) => batch.map(({ input }) => (input === 'bad' ? new TaskError('validation', 'bad', 'a bad one') : { value: input })), { batch: 10 }),
+    defineTask('batch', (batch) => batch.map(({ input }) => (input === 'bad' ? new TaskError('validation', 'bad', 'a bad one') : { value: input })), {
+        batch: 10,
+    }),
 ];
 
 const day = '1 day';
@@ -113,8 +115,9 @@ const workflows = [
         for (const name of ['one', 'two'])
             await ctx.step(name, { transaction: true }, async (tx) => {
                 await effect(tx, ctx.runId, name);
-                // What is told here outlives the transaction.
-                if (name === 'two' && (await effects.query("insert into conformance_effect select $1, 'tried' where not exists (select from conformance_effect where run_id = $1 and name = 'tried')", [ctx.runId])).rowCount === 1) kill();
+                // What is told on another connection outlives the transaction.
+                const first = "insert into conformance_effect select $1, 'tried' where not exists (select from conformance_effect where run_id = $1 and name = 'tried')";
+                if (name === 'two' && (await effects.query(first, [ctx.runId])).rowCount === 1) kill();
             });
     }),
     defineWorkflow('changes', async (ctx) => {

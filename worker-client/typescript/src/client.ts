@@ -69,14 +69,26 @@ export class Client {
 
     /** Stores a definition: an object, or JSON or YAML text. */
     async register(definition: object | string, ifExists: 'version' | 'error' = 'version'): Promise<{ workflow: string; version: number; created: boolean }> {
-        const json = typeof definition === 'object' ? JSON.stringify(definition) : /^\s*\{/.test(definition) ? definition : JSON.stringify(parseYaml(definition));
+        const json =
+            typeof definition === 'object' ? JSON.stringify(definition) : /^\s*\{/.test(definition) ? definition : JSON.stringify(parseYaml(definition));
         return (await this.query('select workflow, version, created from orch.register($1::text, if_exists => $2)', [json, ifExists]))[0];
     }
 
     async trigger<I, O = any>(workflow: WorkflowName<I, O>, input?: I, options: TriggerOptions = {}): Promise<Run<O>> {
         const { idempotencyKey: key, priority, runAt, tags, timeout, traceparent, source, version } = options;
         const name = typeof workflow === 'string' ? workflow : workflow.name;
-        const values = [name, await this.encode(input ?? {}), key, priority, runAt?.toISOString(), tags && JSON.stringify(tags), interval(timeout), traceparent, source, version];
+        const values = [
+            name,
+            await this.encode(input ?? {}),
+            key,
+            priority,
+            runAt?.toISOString(),
+            tags && JSON.stringify(tags),
+            interval(timeout),
+            traceparent,
+            source,
+            version,
+        ];
         const named = ['idempotency_key', 'priority', 'run_at', 'tags', 'timeout', 'traceparent', 'source', 'version'];
         const types = ['text', 'int', 'timestamptz', 'jsonb', 'interval', 'text', 'text', 'int'];
         const given = named.map((parameter, i) => [parameter, types[i], values[i + 2]] as const).filter(([, , value]) => value !== undefined && value !== null);
@@ -90,7 +102,11 @@ export class Client {
         const name = typeof workflow === 'string' ? workflow : workflow.name;
         const encoded = await Promise.all(inputs.map((input) => this.encode(input)));
         const keys = idempotencyKeys ? ', idempotency_keys => $3' : '';
-        const rows = await this.query(`select run_id from orch.trigger_many($1, $2::jsonb[]${keys}) order by position`, [name, encoded, ...(idempotencyKeys ? [idempotencyKeys] : [])]);
+        const rows = await this.query(`select run_id from orch.trigger_many($1, $2::jsonb[]${keys}) order by position`, [
+            name,
+            encoded,
+            ...(idempotencyKeys ? [idempotencyKeys] : []),
+        ]);
         return rows.map((row) => this.run(row.run_id));
     }
 
@@ -106,7 +122,10 @@ export class Client {
     }
 
     async status(run: string): Promise<RunStatus> {
-        const [row] = await this.query('select run_id, workflow, state, input, output, error, tags, created_at, started_at, finished_at from orch.runs where run_id = $1', [run]);
+        const [row] = await this.query(
+            'select run_id, workflow, state, input, output, error, tags, created_at, started_at, finished_at from orch.runs where run_id = $1',
+            [run],
+        );
         if (!row) throw new OrchError({ code: 'OR003', message: `there is no run ${run}` });
         const { run_id: runId, created_at: createdAt, started_at: startedAt, finished_at: finishedAt, ...same } = row;
         return { ...same, runId, createdAt, startedAt, finishedAt };
@@ -118,7 +137,9 @@ export class Client {
         const { state, error } = await this.status(run);
         if (!final.test(state)) throw new TaskError('timeout', 'timeout', `run ${run} is ${state} still`);
         if (state !== 'succeeded') {
-            const fields = await this.payloads.decodeError(error ?? { class: state === 'timed_out' ? 'timeout' : state === 'cancelled' ? 'cancelled' : 'unknown', message: `run ${run} is ${state}` });
+            const fields = await this.payloads.decodeError(
+                error ?? { class: state === 'timed_out' ? 'timeout' : state === 'cancelled' ? 'cancelled' : 'unknown', message: `run ${run} is ${state}` },
+            );
             throw TaskError.from(fields);
         }
         const [row] = await this.query('select orch.result($1) as output', [run]);
@@ -127,8 +148,11 @@ export class Client {
 
     /** The history as it grows, of one run up to its end or of all for ever; `after` is the pos of the last one seen. */
     async *events(run?: string, { after = 0 }: { after?: number } = {}): AsyncGenerator<RunEvent> {
-        for (let pos = after; ; ) {
-            const rows = await this.query('select pos::float8, run_id, task_id, no, kind, at, actor, data from orch.events_after($1, 1000, $2)', [pos, run ?? null]);
+        for (let pos = after; ;) {
+            const rows = await this.query('select pos::float8, run_id, task_id, no, kind, at, actor, data from orch.events_after($1, 1000, $2)', [
+                pos,
+                run ?? null,
+            ]);
             for (const { run_id: runId, task_id: taskId, ...row } of rows) {
                 yield { ...row, runId, taskId };
                 pos = row.pos;
@@ -147,7 +171,13 @@ export class Client {
     }
 
     async approve(run: string, task: string, { approved = true, comment, form }: { approved?: boolean; comment?: string; form?: Json } = {}): Promise<void> {
-        await this.query('select orch.approve($1, $2, $3, $4, $5::jsonb)', [run, task, approved, comment ?? null, form === undefined ? null : JSON.stringify(form)]);
+        await this.query('select orch.approve($1, $2, $3, $4, $5::jsonb)', [
+            run,
+            task,
+            approved,
+            comment ?? null,
+            form === undefined ? null : JSON.stringify(form),
+        ]);
     }
 
     /** Returns the state that the run is in now. */
@@ -178,7 +208,10 @@ export class Client {
 
 /** One run, by its id. */
 export class Run<O = any> {
-    constructor(private readonly client: Client, readonly id: string) {}
+    constructor(
+        private readonly client: Client,
+        readonly id: string,
+    ) {}
     status = (): Promise<RunStatus> => this.client.status(this.id);
     result = (timeout?: Duration): Promise<O> => this.client.result<O>(this.id, timeout);
     events = (options?: { after?: number }): AsyncGenerator<RunEvent> => this.client.events(this.id, options);

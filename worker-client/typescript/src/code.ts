@@ -1,79 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { errorFields, isRetried, TaskError, type ErrorFields } from './errors.js';
 import { milliseconds, sleep, snakeCased, type Duration, type Json } from './json.js';
-import type { TaskDefinition } from './task.js';
-
-/** How a step by a handler is tried; the fields of docs/definition.md. */
-export interface StepOptions {
-    retries?: number;
-    retryDelaySeconds?: number;
-    retryBackoff?: 'exponential' | 'fixed';
-    retryMaxDelaySeconds?: number;
-    retryJitter?: number;
-    retryOn?: string[];
-    noRetryOn?: string[];
-    timeoutSeconds?: number;
-    queue?: string;
-    priority?: number;
-    /** Where the handler's name is not the step's. */
-    handler?: string;
-    /** Another executor than a handler. */
-    command?: Json;
-    http?: Json;
-    callable?: string;
-}
-export type InPlaceOptions = Pick<StepOptions, 'retries' | 'retryDelaySeconds' | 'retryBackoff' | 'retryMaxDelaySeconds' | 'retryJitter' | 'timeoutSeconds'>;
-/** What a function in place is given. */
-export interface StepContext {
-    readonly attempt: number;
-    /** The same in every attempt. */
-    readonly idempotencyKey: string;
-    /** Aborted at a cancel, at the step's timeout, or when the lease is lost. */
-    readonly signal: AbortSignal;
-}
-/** A connection inside the transaction that the step commits with. */
-export interface Transaction {
-    query(text: string, values?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }>;
-}
-export interface ChildOptions {
-    /** What a child does when this run ends first ['cancel']. */
-    parentClose?: 'cancel' | 'abandon';
-    /** false: the step is over when the child has begun; it returns nothing. */
-    wait?: boolean;
-}
-
-/** What durable code sees of the world. Whatever else it awaits has to give the same each time. */
-export interface Context<I = any> {
-    readonly runId: string;
-    readonly workflow: string;
-    readonly version: string;
-    readonly attempt: number;
-    readonly input: I;
-    /** A step by a registered handler, on any worker; also `step(name, input, options)`. */
-    step<In, Out>(task: TaskDefinition<In, Out>, input: In, options?: StepOptions): Promise<Out>;
-    /** A step in place: its result is recorded, so that it is not run again. */
-    step<T>(name: string, run: (step: StepContext) => T | Promise<T>): Promise<T>;
-    step<T>(name: string, options: InPlaceOptions & { transaction: true }, run: (tx: Transaction, step: StepContext) => T | Promise<T>): Promise<T>;
-    step<T>(name: string, options: InPlaceOptions, run: (step: StepContext) => T | Promise<T>): Promise<T>;
-    step<T = any>(name: string, input?: unknown, options?: StepOptions): Promise<T>;
-    wait(duration: Duration): Promise<void>;
-    waitUntil(time: Date | string): Promise<void>;
-    /** The payload of the next signal of this name; null where none comes in time. */
-    signal<T = any>(name: string, options?: { timeout?: Duration }): Promise<T | null>;
-    child<T = any>(workflow: string | { name: string }, input?: unknown, options?: ChildOptions): Promise<T>;
-    /** As Promise.all, and a run that waits for nothing else is not woken before all of them are over. */
-    all<T extends readonly unknown[]>(promises: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T>;
-    /** true for runs that get here for the first time with the new code: `if (ctx.patched('id')) new way; else old way`. */
-    patched(id: string): boolean;
-    now(): Date;
-    random(): number;
-    uuid(): string;
-    /** A line for orch.logs, said once. */
-    log(line: string): void;
-    setTag(name: string, value: Json): void;
-    /** Ends this run and goes on as a new one, with an empty history. */
-    continueAsNew(input: unknown): Promise<never>;
-}
+import type { ChildOptions, Context, InPlaceOptions, StepContext, StepOptions, Transaction } from './api.js';
 
 export type Definition = { [key: string]: any };
 /** A row of what the code has done; the words are those of orch.history. */
@@ -137,7 +65,8 @@ type Delivery = { id: string; outcome?: Outcome; late: boolean };
 
 const final = new Set(['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'upstream_failed']);
 const executors = ['handler', 'command', 'http', 'callable', 'sleep', 'until', 'signal', 'workflow'] as const;
-const longDelay = 5000, foreignGrace = 2000;
+const longDelay = 5000,
+    foreignGrace = 2000;
 
 /** Executor and name of what a definition does: what code may not change under a run. */
 function target(definition: Definition): string {
@@ -186,7 +115,10 @@ export class Execution implements Context {
     private together = new Set<Op>(); // waited for by ctx.all
     private moved = () => {};
 
-    constructor(private readonly journal: Journal, private readonly facts: RunFacts) {
+    constructor(
+        private readonly journal: Journal,
+        private readonly facts: RunFacts,
+    ) {
         ({ runId: this.runId, workflow: this.workflow, version: this.version, attempt: this.attempt, input: this.input } = facts);
     }
 
@@ -313,7 +245,10 @@ export class Execution implements Context {
 
     private start(op: Op): void {
         this.running++;
-        const ended = op.run!().then((done) => void this.done.push(done), (error) => (this.broken = { error }));
+        const ended = op.run!().then(
+            (done) => void this.done.push(done),
+            (error) => (this.broken = { error }),
+        );
         void ended.then(() => (this.running--, this.moved()));
     }
 
@@ -330,7 +265,8 @@ export class Execution implements Context {
         if (!outcome) throw new Error(`nothing is known of ${id}`);
         if (late) this.seen.push(id);
         const value = outcome.state === 'succeeded' ? await this.journal.decode(outcome.output, (work) => this.whileLoading(work)) : undefined;
-        const fields = outcome.error ?? ({ class: outcome.state === 'timed_out' ? 'timeout' : 'cancelled', message: `${id} is ${outcome.state}` } as ErrorFields);
+        const fields =
+            outcome.error ?? ({ class: outcome.state === 'timed_out' ? 'timeout' : 'cancelled', message: `${id} is ${outcome.state}` } as ErrorFields);
         if (outcome.state === 'succeeded') this.settle(op, () => op.resolve(value));
         else if (outcome.state === 'skipped' || (outcome.state === 'timed_out' && this.signals.has(op))) this.settle(op, () => op.resolve(null));
         else {
@@ -432,7 +368,10 @@ export class Execution implements Context {
 
     signal(name: string, { timeout }: { timeout?: Duration } = {}): Promise<any> {
         return this.ask(() => {
-            const op = this.started(this.nextId(`signal:${name}`), { signal: { name }, ...(timeout === undefined ? {} : { timeout_seconds: milliseconds(timeout) / 1000 }) });
+            const op = this.started(this.nextId(`signal:${name}`), {
+                signal: { name },
+                ...(timeout === undefined ? {} : { timeout_seconds: milliseconds(timeout) / 1000 }),
+            });
             this.signals.add(op);
             return op;
         });
@@ -454,7 +393,8 @@ export class Execution implements Context {
     }
 
     patched(id: string): boolean {
-        const name = `patched:${id}`, first = `${name}#1`;
+        const name = `patched:${id}`,
+            first = `${name}#1`;
         if (this.ops.has(first)) return true;
         // Once no, always no: an answer that changed on the way would be another one in the next replay.
         if (!this.rows.has(first) && this.unissued > 0) this.notPatched.add(id);
@@ -501,22 +441,35 @@ export class Execution implements Context {
         return this.ask(() => {
             const { op, row } = this.issue(this.nextId(name), 'in place', {});
             // Pauses before an attempt that were long enough to be timers.
-            let attempt = 0, pause: Op | undefined;
+            let attempt = 0,
+                pause: Op | undefined;
             while (this.rows.has(`${op.id}:retry#${attempt + 1}`)) pause = this.started(`${op.id}:retry#${++attempt}`, { sleep: 0 });
             if (row && row.state !== 'pending') return op;
             op.run = () => this.perform(op, options, this.journal.mocked?.(name) ?? run, attempt);
-            if (pause && !pause.settled) void pause.promise.then(() => (this.due.push(op), this.moved()), (error) => this.settle(op, () => op.reject(error)));
+            if (pause && !pause.settled)
+                void pause.promise.then(
+                    () => (this.due.push(op), this.moved()),
+                    (error) => this.settle(op, () => op.reject(error)),
+                );
             else this.due.push(op);
             return op;
         });
     }
 
-    private async perform(op: Op, options: InPlaceOptions & { transaction?: true }, run: Function, tried: number): Promise<{ entry: Entry; recorded: boolean }> {
+    private async perform(
+        op: Op,
+        options: InPlaceOptions & { transaction?: true },
+        run: Function,
+        tried: number,
+    ): Promise<{ entry: Entry; recorded: boolean }> {
         const { retries = 2, retryDelaySeconds = 1, retryBackoff = 'exponential', retryMaxDelaySeconds = 30, retryJitter = 0.5 } = options;
         for (let attempt = tried + 1; ; attempt++) {
             try {
                 // As it will be after a replay: JSON.
-                const make = async (tx?: Transaction) => ({ id: op.id, output: asJson(await this.journal.encode(await this.once(op, options, run, attempt, tx))) });
+                const make = async (tx?: Transaction) => ({
+                    id: op.id,
+                    output: asJson(await this.journal.encode(await this.once(op, options, run, attempt, tx))),
+                });
                 if (!options.transaction) return { entry: await make(), recorded: false };
                 return { entry: await this.journal.transaction(op.id, async (tx) => this.withSeen(await make(tx))), recorded: true };
             } catch (thrown) {
@@ -560,7 +513,11 @@ export class Execution implements Context {
 
     private async diverge(row: Pick<HistoryRow, 'id' | 'definition'>): Promise<null> {
         const issued = [...this.ops.values()].filter((op) => !this.rows.has(op.id)).map((op) => op.id);
-        const asks = this.result ? 'the code has ended without it' : issued.length > 0 ? `the code asks for ${issued.slice(0, 5).join(', ')} instead` : 'the code does not ask for it';
+        const asks = this.result
+            ? 'the code has ended without it'
+            : issued.length > 0
+              ? `the code asks for ${issued.slice(0, 5).join(', ')} instead`
+              : 'the code does not ask for it';
         this.divergence = nonDeterminism(row, asks);
         return this.park();
     }
@@ -592,4 +549,3 @@ function nonDeterminism({ id, definition }: Pick<HistoryRow, 'id' | 'definition'
     const message = `the history has ${id} (${target(definition)}), and ${instead}`;
     return { class: 'validation', code: 'non_deterministic', message, detail: { history: { id, ...definition } } };
 }
-

@@ -1,34 +1,18 @@
 import pg from 'pg';
-import { Execution, LostStep, type Context, type Entry, type HistoryRow, type Journal, type Outcome, type Transaction, type Waits } from './code.js';
+import type { Context, Transaction, WorkflowDefinition, WorkflowOptions } from './api.js';
+import { Execution, LostStep, type Entry, type HistoryRow, type Journal, type Outcome, type Waits } from './code.js';
 import { OrchError, type ErrorFields } from './errors.js';
 import { sleep, snakeCased, type Json } from './json.js';
 import { configOf, type Database } from './link.js';
 import type { Attempt, Ended } from './task.js';
 import type { Worker } from './worker.js';
 
-/** Options of all runs of a workflow in code; the fields of docs/definition.md. */
-export interface WorkflowOptions {
-    /** Runs are pinned to it: a worker serves the versions that it was given. ['1'] */
-    version?: string;
-    queue?: string;
-    timeoutSeconds?: number;
-    maxActiveRuns?: number;
-    whenFull?: 'queue' | 'reject';
-    priority?: number;
-    tags?: { [key: string]: Json };
-    description?: string;
-    owner?: string;
-}
-export interface WorkflowDefinition<I = any, O = any> {
-    readonly kind: 'workflow';
-    readonly name: string;
-    readonly version: string;
-    readonly options: { [key: string]: Json };
-    readonly run: (ctx: Context<I>, input: I) => O | Promise<O>;
-}
-
 /** A workflow in code: a function that is run again from its beginning each time, and is told what its steps gave before. */
-export function defineWorkflow<I = any, O = any>(name: string, run: (ctx: Context<I>, input: I) => O | Promise<O>, options: WorkflowOptions = {}): WorkflowDefinition<I, O> {
+export function defineWorkflow<I = any, O = any>(
+    name: string,
+    run: (ctx: Context<I>, input: I) => O | Promise<O>,
+    options: WorkflowOptions = {},
+): WorkflowDefinition<I, O> {
     const { version = '1', ...others } = options;
     return { kind: 'workflow', name, version, options: snakeCased(others), run };
 }
@@ -38,7 +22,10 @@ const stale = /^OR01[0-2]$|^OR020$/;
 
 /** The journal of a leased run, by the engine's functions; each is fenced by the lease. */
 class EngineJournal implements Journal {
-    constructor(private readonly worker: Worker, private readonly attempt: Attempt) {}
+    constructor(
+        private readonly worker: Worker,
+        private readonly attempt: Attempt,
+    ) {}
 
     private call(text: string, ...values: unknown[]): Promise<any[]> {
         return this.worker.call(this.attempt, text, [this.attempt.lease, ...values]);
@@ -46,7 +33,7 @@ class EngineJournal implements Journal {
     async history(): Promise<HistoryRow[]> {
         const rows: HistoryRow[] = [];
         const text = 'select no, id, definition, state, output, error, extract(epoch from ended_at)::float8 as ended_at from orch.history($1, $2, $3)';
-        for (let got = page; got === page; ) {
+        for (let got = page; got === page;) {
             const next = await this.call(text, rows.at(-1)?.no ?? 0, page);
             for (const row of next) rows.push(row);
             got = next.length;
@@ -129,7 +116,8 @@ export async function runCode(worker: Worker, attempt: Attempt, { name, version,
         return 'output' in end ? { output: await journal.encode(end.output) } : end;
     } catch (error) {
         // The lease went to another, or its run has ended: whoever has it now knows all that was recorded.
-        if (error instanceof OrchError && stale.test(error.code)) return attempt.interrupted === 'draining' ? { error: { class: 'cancelled', message: 'given back' } } : { left: true };
+        if (error instanceof OrchError && stale.test(error.code))
+            return attempt.interrupted === 'draining' ? { error: { class: 'cancelled', message: 'given back' } } : { left: true };
         throw error;
     }
 }

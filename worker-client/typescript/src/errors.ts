@@ -18,7 +18,13 @@ export interface ErrorFields {
 /** Thrown by a handler to say what is wrong in the terms of the engine; thrown by a step whose task failed. */
 export class TaskError extends Error {
     override readonly name: string = 'TaskError';
-    constructor(readonly errorClass: ErrorClass, readonly code: string, message: string, readonly detail?: Json, readonly retryAfterSeconds?: number) {
+    constructor(
+        readonly errorClass: ErrorClass,
+        readonly code: string,
+        message: string,
+        readonly detail?: Json,
+        readonly retryAfterSeconds?: number,
+    ) {
         super(message);
     }
     static from(fields: ErrorFields): TaskError {

@@ -34,7 +34,14 @@ export class Isolate {
             });
             child.on('exit', (code, signal) => {
                 const message = signal ? `the handler's process was killed by ${signal}` : `the handler's process ended with exit code ${code}`;
-                end({ error: { class: signal ? 'infrastructure' : 'handler', code: signal ? 'signal' : 'exit_code', message, ...(code === null ? {} : { exit_code: code }) } });
+                end({
+                    error: {
+                        class: signal ? 'infrastructure' : 'handler',
+                        code: signal ? 'signal' : 'exit_code',
+                        message,
+                        ...(code === null ? {} : { exit_code: code }),
+                    },
+                });
             });
             child.on('error', (error) => end({ error: { class: 'infrastructure', code: 'process', message: error.message } }));
             const { runId, taskId, idempotencyKey, traceparent, spec, deadline, previousProgress } = attempt;
@@ -45,7 +52,10 @@ export class Isolate {
     }
 
     private start(): ChildProcess {
-        const child = fork(new URL('./isolated.js', import.meta.url), [this.module.href], { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'] });
+        const child = fork(new URL('./isolated.js', import.meta.url), [this.module.href], {
+            detached: true,
+            stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
+        });
         this.all.add(child);
         return child;
     }
@@ -63,4 +73,5 @@ export class Isolate {
     }
 }
 
-export const isolatedOnly = (name: string): TaskError => new TaskError('validation', 'not_a_function', `the module of ${name} has no default export that is a function`);
+export const isolatedOnly = (name: string): TaskError =>
+    new TaskError('validation', 'not_a_function', `the module of ${name} has no default export that is a function`);

@@ -2,7 +2,8 @@
 import { Worker } from 'node:worker_threads';
 import { CancelledError, errorFields, SkipTask, TaskError } from './errors.js';
 import { isolatedOnly } from './isolate.js';
-import type { Ended, TaskContext } from './task.js';
+import type { TaskContext } from './api.js';
+import type { Ended } from './task.js';
 
 // Ends with the worker however that ends, even while the handler blocks: descriptor 4 is a pipe that the worker holds open.
 const watch = "try { require('node:fs').readSync(4, Buffer.alloc(1)); } catch {} process.kill(-process.pid, 'SIGKILL');";
@@ -30,7 +31,10 @@ async function run(fields: Omit<TaskContext, 'signal' | 'log' | 'progress'>, inp
 }
 
 process.on('message', async (said: any) => {
-    if (said.stop) return controller.abort(said.stop === 'timed_out' ? new TaskError('timeout', 'timeout', 'timed out') : new CancelledError('cancelled', said.stop, said.stop));
+    if (said.stop)
+        return controller.abort(
+            said.stop === 'timed_out' ? new TaskError('timeout', 'timeout', 'timed out') : new CancelledError('cancelled', said.stop, said.stop),
+        );
     controller = new AbortController();
     process.send!({ ended: await run(said.task, said.input) });
 });

@@ -4,7 +4,21 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 /** Milliseconds, or text such as '90 s', '5 minutes', '3 days'. */
 export type Duration = number | string;
 
-const units: Record<string, number> = { ms: 1, s: 1000, sec: 1000, second: 1000, m: 60_000, min: 60_000, minute: 60_000, h: 3_600_000, hour: 3_600_000, d: 86_400_000, day: 86_400_000, w: 604_800_000, week: 604_800_000 };
+const units: Record<string, number> = {
+    ms: 1,
+    s: 1000,
+    sec: 1000,
+    second: 1000,
+    m: 60_000,
+    min: 60_000,
+    minute: 60_000,
+    h: 3_600_000,
+    hour: 3_600_000,
+    d: 86_400_000,
+    day: 86_400_000,
+    w: 604_800_000,
+    week: 604_800_000,
+};
 
 export function milliseconds(duration: Duration): number {
     if (typeof duration === 'number' && Number.isFinite(duration) && duration >= 0) return duration;

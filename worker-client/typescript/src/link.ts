@@ -14,7 +14,10 @@ export function configOf(database: Database): pg.ClientConfig {
  * `await_work` sleeps: the bytes behind it end it. Each statement has its own Sync, so each is its own transaction.
  */
 export class Link {
-    private constructor(private readonly client: pg.Client, readonly lost: Promise<OrchError>) {}
+    private constructor(
+        private readonly client: pg.Client,
+        readonly lost: Promise<OrchError>,
+    ) {}
 
     static async open(database: Database): Promise<Link> {
         const client = new pg.Client({ keepAlive: true, connectionTimeoutMillis: 10_000, ...configOf(database), pipeline: true });

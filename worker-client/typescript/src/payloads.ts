@@ -34,7 +34,12 @@ export interface PayloadOptions {
 /** A value that lies in the store: fetched and compared with its hash when it is asked for; passed on as it is. */
 export class PayloadRef<T = unknown> {
     readonly #fetch: (ref: PayloadRef) => Promise<unknown>;
-    constructor(readonly uri: string, readonly size: number, readonly sha256: string, fetch: (ref: PayloadRef) => Promise<unknown>) {
+    constructor(
+        readonly uri: string,
+        readonly size: number,
+        readonly sha256: string,
+        fetch: (ref: PayloadRef) => Promise<unknown>,
+    ) {
         this.#fetch = fetch;
     }
     get(): Promise<T> {
@@ -51,7 +56,10 @@ export const load = async <T>(value: T | PayloadRef<T>): Promise<T> => (value in
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 export class Payloads {
-    constructor(private readonly options: PayloadOptions = {}, public inlineLimit = options.inlineLimit ?? 1 << 20) {}
+    constructor(
+        private readonly options: PayloadOptions = {},
+        public inlineLimit = options.inlineLimit ?? 1 << 20,
+    ) {}
 
     /** What to keep in the database for a value; `always` stores a value that the server has refused as too large. */
     async encode(value: unknown, place: string, always = false): Promise<Json> {
@@ -71,7 +79,8 @@ export class Payloads {
         const revive = async (json: any): Promise<unknown> => {
             if (typeof json !== 'object' || json === null) return json;
             if (Array.isArray(json)) return Promise.all(json.map(revive));
-            const keys = Object.keys(json), ref = json.$orch_ref;
+            const keys = Object.keys(json),
+                ref = json.$orch_ref;
             if (codec && keys.length === 1 && '$orch_codec' in json) return codec.decode(json.$orch_codec);
             if (keys.length === 1 && typeof ref?.uri === 'string') return new PayloadRef(ref.uri, ref.size, ref.sha256, fetch);
             return Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await revive(json[key])])));
@@ -107,7 +116,8 @@ export class DirectoryStore implements PayloadStore {
         this.root = resolve(directory);
     }
     async put(key: string, bytes: Uint8Array): Promise<string> {
-        const path = join(this.root, key), temporary = `${path}.${randomUUID()}`;
+        const path = join(this.root, key),
+            temporary = `${path}.${randomUUID()}`;
         await mkdir(dirname(path), { recursive: true });
         await writeFile(temporary, bytes, { flush: true } as object);
         await rename(temporary, path);
@@ -122,7 +132,14 @@ export class DirectoryStore implements PayloadStore {
         const entries = await readdir(join(this.root, prefix), { recursive: true, withFileTypes: true }).catch(() => []);
         for (const entry of entries.filter((e) => e.isFile())) {
             const path = join(entry.parentPath ?? entry.path, entry.name);
-            yield { key: path.slice(this.root.length + 1).split(sep).join('/'), uri: pathToFileURL(path).href, modified: (await stat(path)).mtime };
+            yield {
+                key: path
+                    .slice(this.root.length + 1)
+                    .split(sep)
+                    .join('/'),
+                uri: pathToFileURL(path).href,
+                modified: (await stat(path)).mtime,
+            };
         }
     }
     delete(key: string): Promise<void> {
@@ -134,7 +151,11 @@ export class DirectoryStore implements PayloadStore {
  * Deletes what nobody needs any more: outputs of runs that are gone, and inputs older than `olderThanMs` that no run has. To be called now and then,
  * by a cron job say, with rights to read orch.runs. Returns how many objects went.
  */
-export async function prunePayloads(db: { query(text: string, values: unknown[]): Promise<{ rows: any[] }> }, store: PayloadStore, olderThanMs = 86_400_000): Promise<number> {
+export async function prunePayloads(
+    db: { query(text: string, values: unknown[]): Promise<{ rows: any[] }> },
+    store: PayloadStore,
+    olderThanMs = 86_400_000,
+): Promise<number> {
     const before = Date.now() - olderThanMs;
     let pruned = 0;
     const ofRuns = new Map<string, string[]>();
@@ -147,10 +168,10 @@ export async function prunePayloads(db: { query(text: string, values: unknown[])
     // The store was read before the database: what comes in between is in neither list.
     const runs = [...ofRuns.keys()].filter((run) => /^[0-9a-f-]{36}$/.test(run));
     const kept = new Set((await db.query('select run_id from orch.runs where run_id = any($1::uuid[])', [runs])).rows.map((row) => row.run_id));
-    for (const run of runs.filter((one) => !kept.has(one))) for (const key of ofRuns.get(run)!) await store.delete(key), pruned++;
+    for (const run of runs.filter((one) => !kept.has(one))) for (const key of ofRuns.get(run)!) (await store.delete(key), pruned++);
     const uris = inputs.map((stored) => stored.uri);
     const used = await db.query("select distinct input #>> '{$orch_ref,uri}' as uri from orch.runs where input #>> '{$orch_ref,uri}' = any($1)", [uris]);
     const wanted = new Set(used.rows.map((row) => row.uri));
-    for (const { key } of inputs.filter((stored) => !wanted.has(stored.uri))) await store.delete(key), pruned++;
+    for (const { key } of inputs.filter((stored) => !wanted.has(stored.uri))) (await store.delete(key), pruned++);
     return pruned;
 }

@@ -18,7 +18,8 @@ export interface S3Options {
 const hex = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 const hmac = (key: Uint8Array | string, text: string): Buffer => createHmac('sha256', key).update(text).digest();
 const escaped = (text: string): string => encodeURIComponent(text).replace(/[!'()*]/g, (c) => '%' + c.charCodeAt(0).toString(16).toUpperCase());
-const unescaped = (text: string): string => text.replace(/&(lt|gt|quot|apos|amp);/g, (_, name) => ({ lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' })[name as 'lt']!);
+const unescaped = (text: string): string =>
+    text.replace(/&(lt|gt|quot|apos|amp);/g, (_, name) => ({ lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' })[name as 'lt']!);
 
 interface Signable {
     method: string;
@@ -32,8 +33,11 @@ interface Signable {
 
 /** The Authorization header of AWS Signature Version 4; `search` is sorted and escaped. */
 export function signature({ method, path, search, headers, region, accessKeyId, secretAccessKey }: Signable): string {
-    const time = headers['x-amz-date']!, day = time.slice(0, 8), scope = `${day}/${region}/s3/aws4_request`;
-    const names = Object.keys(headers).sort(), signed = names.join(';');
+    const time = headers['x-amz-date']!,
+        day = time.slice(0, 8),
+        scope = `${day}/${region}/s3/aws4_request`;
+    const names = Object.keys(headers).sort(),
+        signed = names.join(';');
     const canonical = [method, path, search, ...names.map((name) => `${name}:${headers[name]}`), '', signed, headers['x-amz-content-sha256']].join('\n');
     const key = [region, 's3', 'aws4_request'].reduce((derived, part) => hmac(derived, part), hmac('AWS4' + secretAccessKey, day));
     const said = hmac(key, ['AWS4-HMAC-SHA256', time, scope, hex(canonical)].join('\n')).toString('hex');
@@ -78,13 +82,20 @@ export class S3Store implements PayloadStore {
     private async request(method: string, key: string, query: Record<string, string> = {}, body?: Uint8Array): Promise<Response> {
         const { bucket, region, accessKeyId, secretAccessKey, sessionToken } = this.options;
         const url = new URL(`${this.options.endpoint.replace(/\/$/, '')}/${[bucket, ...key.split('/')].map(escaped).join('/')}`);
-        const search = Object.keys(query).sort().map((name) => `${escaped(name)}=${escaped(query[name]!)}`).join('&');
+        const search = Object.keys(query)
+            .sort()
+            .map((name) => `${escaped(name)}=${escaped(query[name]!)}`)
+            .join('&');
         const time = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '');
         const headers: Record<string, string> = { host: url.host, 'x-amz-content-sha256': hex(body ?? ''), 'x-amz-date': time };
         if (sessionToken) headers['x-amz-security-token'] = sessionToken;
         const authorization = signature({ method, path: url.pathname, search, headers, region, accessKeyId, secretAccessKey });
         const { host, ...sent } = headers;
-        const answer = await fetch(`${url.href}${search && '?' + search}`, { method, headers: { ...sent, authorization }, body: body as BodyInit | undefined }).catch((cause) => {
+        const answer = await fetch(`${url.href}${search && '?' + search}`, {
+            method,
+            headers: { ...sent, authorization },
+            body: body as BodyInit | undefined,
+        }).catch((cause) => {
             throw new TaskError('transient', 'storage_unreachable', `${method} ${url.href}: ${cause.cause?.message ?? cause.message}`);
         });
         if (answer.ok) return answer;

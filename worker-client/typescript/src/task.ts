@@ -1,48 +1,7 @@
+import type { BatchHandler, Handler, HandlerOptions, TaskContext, TaskDefinition } from './api.js';
 import { CancelledError, TaskError, type ErrorFields } from './errors.js';
 import type { Json } from './json.js';
 import type { Row } from './link.js';
-
-/** One attempt of one task, as its handler sees it. */
-export interface TaskContext {
-    readonly runId: string;
-    readonly taskId: string;
-    /** From 1. */
-    readonly attempt: number;
-    /** The same in every attempt: hand it to systems that can tell repeats by it. */
-    readonly idempotencyKey: string;
-    /** W3C trace context, where the run was triggered with one. */
-    readonly traceparent?: string;
-    /** The executor's definition with templates resolved; for handlers of executors. */
-    readonly spec: { [key: string]: any };
-    /** When this attempt times out. */
-    readonly deadline?: Date;
-    /** What an attempt before this one told last, to go on from. */
-    readonly previousProgress?: Json;
-    /** Aborted at a cancel, a timeout, a lost lease or the end of a drain: stop soon, what is returned then may not count. */
-    readonly signal: AbortSignal;
-    /** Adds a line to orch.logs. */
-    log(line: string, stream?: string): void;
-    /** Goes with the next heartbeat; up to 4 KiB of JSON. */
-    progress(details: Json): void;
-}
-
-export type Handler<I = any, O = unknown> = (task: TaskContext, input: I) => O | Promise<O>;
-/** Gets several tasks at once; returns an output, or an Error, for each of them in their order. */
-export type BatchHandler<I = any, O = unknown> = (batch: { task: TaskContext; input: I }[]) => (O | Error)[] | Promise<(O | Error)[]>;
-
-export interface HandlerOptions {
-    /** Tasks of this handler at once in one worker [as many as the worker runs]. */
-    concurrency?: number;
-}
-
-/** A handler by its name; typed, so that a step by it is. */
-export interface TaskDefinition<I = any, O = any> {
-    readonly kind: 'task';
-    readonly name: string;
-    readonly options: HandlerOptions & { batch?: number };
-    /** A function, or the module whose default export is one: that runs in a process of its own, which is killed at its timeout. */
-    readonly run: Handler<I, O> | BatchHandler<I, O> | URL;
-}
 
 export function defineTask<I = any, O = any>(name: string, run: BatchHandler<I, O>, options: HandlerOptions & { batch: number }): TaskDefinition<I, O>;
 export function defineTask<I = any, O = any>(name: string, run: Handler<I, O> | URL, options?: HandlerOptions): TaskDefinition<I, O>;
@@ -78,10 +37,23 @@ export class Attempt implements TaskContext {
     private toldAt = 0;
 
     constructor(row: Row) {
-        ({ lease: this.lease, run_id: this.runId, task_id: this.taskId, attempt: this.attempt, executor: this.executor, spec: this.spec, input: this.rawInput } = row as any);
+        ({
+            lease: this.lease,
+            run_id: this.runId,
+            task_id: this.taskId,
+            attempt: this.attempt,
+            executor: this.executor,
+            spec: this.spec,
+            input: this.rawInput,
+        } = row as any);
         this.spec ??= {};
         // Executors are handlers by their own name: `:http`.
-        this.handler = row['executor'] === 'handler' ? row['handler'] : row['executor'] === 'code' ? `:code/${row['spec'].code.workflow}@${row['spec'].code.version}` : `:${row['executor']}`;
+        this.handler =
+            row['executor'] === 'handler'
+                ? row['handler']
+                : row['executor'] === 'code'
+                  ? `:code/${row['spec'].code.workflow}@${row['spec'].code.version}`
+                  : `:${row['executor']}`;
         this.traceparent = row['traceparent'] ?? undefined;
         this.idempotencyKey = row['idempotency_key'];
         this.previousProgress = this.spec['progress'];
@@ -97,7 +69,9 @@ export class Attempt implements TaskContext {
     interrupt(why: Interruption): void {
         if (this.interrupted) return;
         this.interrupted = why;
-        this.controller.abort(why === 'timed_out' ? new TaskError('timeout', 'timeout', this.timeoutMessage()) : new CancelledError('cancelled', why, `the task is ${why}`));
+        this.controller.abort(
+            why === 'timed_out' ? new TaskError('timeout', 'timeout', this.timeoutMessage()) : new CancelledError('cancelled', why, `the task is ${why}`),
+        );
     }
 
     timeoutMessage(): string {

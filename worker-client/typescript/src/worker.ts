@@ -1,37 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type pg from 'pg';
-import { runCode, transactionPool, type WorkflowDefinition } from './code_run.js';
+import type { BatchHandler, Handler, HandlerOptions, LogLevel, TaskDefinition, WorkerOptions, WorkflowDefinition } from './api.js';
+import { runCode, transactionPool } from './code_run.js';
 import { errorFields, OrchError, SkipTask, type ErrorFields } from './errors.js';
 import { Isolate } from './isolate.js';
 import { sleep, type Json } from './json.js';
-import { Link, type Database, type Row } from './link.js';
-import { Payloads, type PayloadOptions } from './payloads.js';
-import { Attempt, defineTask, type BatchHandler, type Ended, type Handler, type HandlerOptions, type Interruption, type TaskDefinition } from './task.js';
-
-export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
-
-export interface WorkerOptions {
-    /** A URL or node-postgres' settings [ORCH_DATABASE_URL, else the PG* environment]. */
-    database?: Database;
-    /** Unique among living workers [made from host, process and chance]. */
-    id?: string;
-    queues?: string[];
-    /** Tasks at once [10]. */
-    concurrency?: number;
-    /** A PostgreSQL interval [the server's orch.default_lease_time]. */
-    leaseTime?: string;
-    /** How long running tasks may go on after the first stop, in ms [30,000]. */
-    drain?: number;
-    /** From the abort of a task's signal until it is given up, or its process killed, in ms [1,000]. */
-    grace?: number;
-    /** Never sleep in await_work, poll: for a pooler that gives connections away between transactions. */
-    poll?: boolean;
-    /** Where values above the inline limit go, and what hides values. */
-    payloads?: PayloadOptions;
-    metadata?: { [key: string]: Json };
-    log?: (level: LogLevel, text: string) => void;
-}
+import { Link, type Row } from './link.js';
+import { Payloads } from './payloads.js';
+import { Attempt, defineTask, type Ended, type Interruption } from './task.js';
 
 interface Finished {
     attempt: Attempt;
@@ -40,8 +17,11 @@ interface Finished {
 }
 
 const columns =
-    'lease, run_id, task_id, attempt, executor, handler, spec, input, traceparent, idempotency_key, extract(epoch from deadline_at - clock_timestamp())::float8 as seconds_left';
-const maxBatch = 500, linesEvery = 300, quick = 20;
+    'lease, run_id, task_id, attempt, executor, handler, spec, input, traceparent, idempotency_key, ' +
+    'extract(epoch from deadline_at - clock_timestamp())::float8 as seconds_left';
+const maxBatch = 500,
+    linesEvery = 300,
+    quick = 20;
 
 /**
  * Leases tasks, runs them and settles them, over one connection however many run, until it is told to stop. Each turn sends what is due; answers, ended
@@ -122,7 +102,7 @@ export class Worker {
         const stop = () => this.stop();
         if (signals) process.on('SIGTERM', stop).on('SIGINT', stop);
         try {
-            for (const end = performance.now() + 30_000; !this.link && this.stops === 0; ) {
+            for (const end = performance.now() + 30_000; !this.link && this.stops === 0;) {
                 await this.connect(true).catch((error: OrchError) => {
                     if (!error.retryable || performance.now() > end) throw error;
                     return sleep(500);
@@ -150,7 +130,8 @@ export class Worker {
     /** A statement for durable code: sent again where the connection was lost, until the attempt is over. */
     async call(attempt: Attempt, text: string, values: unknown[]): Promise<Row[]> {
         for (;;) {
-            if (this.over || attempt.interrupted === 'lost' || attempt.interrupted === 'draining') throw new OrchError({ code: 'OR010', message: 'the lease is given up' });
+            if (this.over || attempt.interrupted === 'lost' || attempt.interrupted === 'draining')
+                throw new OrchError({ code: 'OR010', message: 'the lease is given up' });
             if (!this.link) {
                 await Promise.race([new Promise<void>((resolve) => this.linkWaiters.push(resolve)), sleep(1000)]);
                 continue;
@@ -193,7 +174,8 @@ export class Worker {
             );
             this.heartbeatEvery = Math.max(100, settings!['beat']);
             if (!this.options.payloads?.inlineLimit) this.payloads.inlineLimit = settings!['result'];
-            for (const { name, version, options } of this.workflows.values()) await link.query('select orch.register_code($1, $2, $3::jsonb)', [name, version, JSON.stringify(options)]);
+            for (const { name, version, options } of this.workflows.values())
+                await link.query('select orch.register_code($1, $2, $3::jsonb)', [name, version, JSON.stringify(options)]);
             this.served = '';
             const declare = this.declaration();
             if (declare) await link.query(...declare);
@@ -312,7 +294,9 @@ export class Worker {
 
     /** A statement whose failure is said and changes nothing. */
     private tell(what: string, text: string, values: unknown[]): Promise<Row[] | undefined> {
-        return this.send(text, values).catch((error: OrchError) => void this.say(error.poisonsConnection ? 'debug' : 'warning', `${what} failed: ${error.code}: ${error.message}`));
+        return this.send(text, values).catch(
+            (error: OrchError) => void this.say(error.poisonsConnection ? 'debug' : 'warning', `${what} failed: ${error.code}: ${error.message}`),
+        );
     }
 
     private sendDue(now: number): void {
@@ -354,7 +338,9 @@ export class Worker {
     }
 
     private declaration(): [string, unknown[]] | undefined {
-        const open = [...this.tasks.values()].filter(({ name, options }) => (this.running.get(name) ?? 0) < (options.concurrency ?? Infinity)).map(({ name }) => name);
+        const open = [...this.tasks.values()]
+            .filter(({ name, options }) => (this.running.get(name) ?? 0) < (options.concurrency ?? Infinity))
+            .map(({ name }) => name);
         const handlers = [...open, ...this.workflows.keys()];
         if (this.served === (this.served = JSON.stringify(handlers))) return undefined;
         const { queues, metadata = {} } = this.options;
@@ -370,7 +356,8 @@ export class Worker {
     }
 
     private async awaitWork(): Promise<void> {
-        const link = this.link!, began = performance.now();
+        const link = this.link!,
+            began = performance.now();
         this.awaiting = true;
         try {
             await link.query('call orch.await_work($1)', [this.id]);
@@ -407,7 +394,12 @@ export class Worker {
         try {
             const rows =
                 free > 0
-                    ? await this.send(`select status, ${columns} from orch.exchange($1, $2::jsonb, $3${lease.length > 0 ? ', $4::interval' : ''})`, [this.id, results, free, ...lease])
+                    ? await this.send(`select status, ${columns} from orch.exchange($1, $2::jsonb, $3${lease.length > 0 ? ', $4::interval' : ''})`, [
+                          this.id,
+                          results,
+                          free,
+                          ...lease,
+                      ])
                     : await this.send('select status, lease from orch.complete_many($1, $2::jsonb)', [this.id, results]);
             this.takeAnswer(batch, rows, free);
         } catch (error) {
@@ -429,7 +421,10 @@ export class Worker {
         this.checkLeases = false;
         const asked = [...this.held.values()];
         const some = Object.keys(details).length > 0;
-        const rows = await this.tell('the heartbeat', 'select lease, status from orch.heartbeat($1, $2::jsonb)', [this.id, some ? JSON.stringify(details) : null]);
+        const rows = await this.tell('the heartbeat', 'select lease, status from orch.heartbeat($1, $2::jsonb)', [
+            this.id,
+            some ? JSON.stringify(details) : null,
+        ]);
         if (rows) this.takeHeartbeat(asked, rows);
         this.wake();
     }
@@ -443,7 +438,8 @@ export class Worker {
         const leased = rows.filter((row) => row['status'] === 'leased');
         for (const row of rows) if (row['status'] !== 'leased') this.resultRefused(batch, row);
         const now = performance.now();
-        if (this.drainEnd !== undefined && leased.length > 0) void this.tell('giving back', 'select * from orch.release($1)', [leased.map((row) => row['lease'])]);
+        if (this.drainEnd !== undefined && leased.length > 0)
+            void this.tell('giving back', 'select * from orch.release($1)', [leased.map((row) => row['lease'])]);
         else this.start(leased);
         if (leased.length > 0) {
             this.fruitless = 0;
@@ -463,7 +459,11 @@ export class Worker {
         // The lease is still ours: the value may go to the store, or else the attempt can be failed in its place.
         this.held.set(attempt.lease, attempt);
         const bytes = 'output' in ended ? Buffer.byteLength(JSON.stringify(ended.output)) : 0;
-        const fail = () => this.finished.push({ attempt, ended: { error: { class: 'validation', code: 'too_large', message: `the result of ${bytes} bytes is over the server's limit` } } });
+        const fail = () =>
+            this.finished.push({
+                attempt,
+                ended: { error: { class: 'validation', code: 'too_large', message: `the result of ${bytes} bytes is over the server's limit` } },
+            });
         if (!this.options.payloads?.store || found.oversized || !('output' in ended)) return void fail();
         void this.payloads
             .decode(ended.output)
@@ -476,7 +476,9 @@ export class Worker {
         const data = /^(22|54)/.test(why.code); // of a result, not of the server
         if (data && batch.length === 1) {
             this.say('error', `the result of task ${batch[0]!.attempt.taskId} cannot be stored (${why.code}): failing the attempt`);
-            batch[0]!.ended = { error: { class: 'validation', code: 'invalid_output', message: `the output cannot be stored: ${why.message}`, detail: why.code } };
+            batch[0]!.ended = {
+                error: { class: 'validation', code: 'invalid_output', message: `the output cannot be stored: ${why.message}`, detail: why.code },
+            };
         } else this.say('warning', `settling or leasing failed: ${why.code}: ${why.message}; trying again`);
         // One result that cannot be stored must not keep its neighbours from being settled.
         this.oneByOne = data;
@@ -504,11 +506,19 @@ export class Worker {
         this.say('warning', `${unknown.length} leases of this worker are not known to it: giving them back`);
         const error: ErrorFields = { class: 'infrastructure', code: 'worker_died', message: 'the worker died and was started again' };
         if (!predecessor) void this.tell('giving back', 'select * from orch.release($1)', [unknown]);
-        else void this.tell('giving back', 'select * from orch.complete_many($1, $2::jsonb)', [this.id, JSON.stringify(unknown.map((lease) => ({ lease, error })))]);
+        else
+            void this.tell('giving back', 'select * from orch.complete_many($1, $2::jsonb)', [
+                this.id,
+                JSON.stringify(unknown.map((lease) => ({ lease, error }))),
+            ]);
     }
 
     private stopTask(attempt: Attempt, why: Interruption): void {
-        if (!attempt.interrupted) this.say('warning', `task ${attempt.taskId} of run ${attempt.runId} ${why === 'lost' ? 'was given to another worker' : 'is cancelled'}: stopping it`);
+        if (!attempt.interrupted)
+            this.say(
+                'warning',
+                `task ${attempt.taskId} of run ${attempt.runId} ${why === 'lost' ? 'was given to another worker' : 'is cancelled'}: stopping it`,
+            );
         attempt.interrupt(why);
     }
 
@@ -572,7 +582,8 @@ export class Worker {
     private async ended(attempt: Attempt, ended: Ended): Promise<void> {
         // What comes after an abort does not count, but a success at the end of a drain does.
         if (attempt.interrupted === 'timed_out' && !('left' in ended)) ended = { error: errorFields(attempt.signal.reason) };
-        if (attempt.interrupted === 'cancelled' && !('left' in ended)) ended = { error: { ...('error' in ended ? ended.error : errorFields(attempt.signal.reason)), class: 'cancelled' } };
+        if (attempt.interrupted === 'cancelled' && !('left' in ended))
+            ended = { error: { ...('error' in ended ? ended.error : errorFields(attempt.signal.reason)), class: 'cancelled' } };
         if ('error' in ended) ended = { ...ended, error: await this.payloads.encodeError(ended.error) };
         this.busy--;
         this.count(attempt.handler, -1);

@@ -5,7 +5,15 @@ const limit = 32 << 20;
 
 /** YAML 1.2, core schema, to JSON; refuses what docs/definition.md says, with line and column. */
 export function parseYaml(text: string): Json {
-    const documents = parseAllDocuments(text, { version: '1.2', schema: 'core', merge: false, uniqueKeys: true, strict: true, intAsBigInt: true, prettyErrors: true });
+    const documents = parseAllDocuments(text, {
+        version: '1.2',
+        schema: 'core',
+        merge: false,
+        uniqueKeys: true,
+        strict: true,
+        intAsBigInt: true,
+        prettyErrors: true,
+    });
     if (!Array.isArray(documents) || documents.length === 0) return null;
     if (documents.length > 1) throw new SyntaxError('a second document begins; a definition is one');
     const [document] = documents as [(typeof documents)[number]];
@@ -28,7 +36,8 @@ export function parseYaml(text: string): Json {
             node.value = Number(node.value);
         },
         Alias: (_, node, path) => {
-            if (path.some((above) => (isMap(above) || 'items' in above) && (above as { anchor?: string }).anchor === node.source)) refuse(node, 'an alias inside its own node');
+            if (path.some((above) => (isMap(above) || 'items' in above) && (above as { anchor?: string }).anchor === node.source))
+                refuse(node, 'an alias inside its own node');
         },
     });
     const value = document.toJS({ maxAliasCount: 1000 }) as Json;

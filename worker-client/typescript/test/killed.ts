@@ -9,7 +9,9 @@ import { Client, defineTask, defineWorkflow, Worker } from '../src/index.js';
 
 const url = process.env['ORCH_DATABASE_URL']!;
 const counted = /orch\.(register_code|worker_start|exchange|complete_many|history|record|suspend|outcomes)|^commit/;
-const atOnce = 6, most = 300, pause = 1000;
+const atOnce = 6,
+    most = 300,
+    pause = 1000;
 const [role, argument = '0'] = process.argv.slice(2);
 const dieAt = role === 'worker' ? Number(argument) : 0;
 
@@ -61,17 +63,22 @@ async function drive(): Promise<void> {
     db.on('error', () => {});
     const orch = new Client(db);
     const one = async (text: string, values: unknown[] = []): Promise<any> => Object.values((await db.query(text, values)).rows[0] ?? {})[0];
-    const start = (...given: (string | number)[]): ChildProcess => spawn(process.execPath, [fileURLToPath(import.meta.url), ...given.map(String)], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const start = (...given: (string | number)[]): ChildProcess =>
+        spawn(process.execPath, [fileURLToPath(import.meta.url), ...given.map(String)], { stdio: ['ignore', 'ignore', 'inherit'] });
     const tick = () => new Promise((resolve) => setTimeout(resolve, 30));
     const until = async (what: string, holds: () => Promise<unknown>) => {
         for (const end = Date.now() + 120_000; !(await holds()); await tick())
-            if (Date.now() > end) throw new Error(`waited for ${what}: ${JSON.stringify((await db.query("select run_id, (orch.why(run_id)).* from orch.runs where state = 'running'")).rows.slice(0, 8))}`);
+            if (Date.now() > end)
+                throw new Error(
+                    `waited for ${what}: ${JSON.stringify((await db.query("select run_id, (orch.why(run_id)).* from orch.runs where state = 'running'")).rows.slice(0, 8))}`,
+                );
     };
     const over = (run: string) => one("select state in ('succeeded', 'failed', 'timed_out', 'cancelled') from orch.runs where run_id = $1", [run]);
     const asks = (run: string) => one("select true from orch.tasks where run_id = $1 and task_id = 'signal:confirmed#1' and state = 'waiting'", [run]);
     await db.query('create table effect (run_id uuid, name text, key text)');
 
-    const runs = new Map<number, string>(), signalled = new Set<number>();
+    const runs = new Map<number, string>(),
+        signalled = new Set<number>();
     /** An odd one is signalled before it waits, an even one while it does. */
     const attend = async (number: number) => {
         const run = runs.get(number);
@@ -83,8 +90,10 @@ async function drive(): Promise<void> {
             await orch.signal(run, 'confirmed', number);
         }
     };
-    const dying = new Map<number, ChildProcess>(), stillborn: number[] = [];
-    let points = 0, next = 1;
+    const dying = new Map<number, ChildProcess>(),
+        stillborn: number[] = [];
+    let points = 0,
+        next = 1;
     while ((points === 0 && next < most) || dying.size > 0) {
         while (points === 0 && dying.size < atOnce) dying.set(next, start('worker', next++));
         for (const [number, process] of dying) {
@@ -112,17 +121,33 @@ async function drive(): Promise<void> {
     await until('the server', () => one('select true').catch(() => false));
     await until('the end of the run', () => over(last));
 
-    let wrong = 0, again = 0;
+    let wrong = 0,
+        again = 0;
     for (const [number, run] of runs) {
         const { state, output } = await orch.status(run);
-        const effects = (await db.query('select name, count(*)::int as times, count(distinct key)::int as keys from effect where run_id = $1 group by name order by name', [run])).rows;
+        const effects = (
+            await db.query('select name, count(*)::int as times, count(distinct key)::int as keys from effect where run_id = $1 group by name order by name', [
+                run,
+            ])
+        ).rows;
         const kinds = await one("select string_agg(kind, ' ' order by no) from orch.events where run_id = $1 and task_id = 'wait#1'", [run]);
-        const waited = await one("select extract(epoch from max(at) - min(at))::float8 from orch.events where run_id = $1 and task_id = 'wait#1' and kind in ('timer_created', 'timer_fired')", [run]);
+        const waited = await one(
+            "select extract(epoch from max(at) - min(at))::float8 from orch.events where run_id = $1 and task_id = 'wait#1' and kind in ('timer_created', 'timer_fired')",
+            [run],
+        );
         const once = effects.map(({ name }) => name).join() === 'account,booking,mail follow-up,mail welcome,note' && effects.every(({ keys }) => keys === 1);
         const exactly = effects.every(({ name, times }) => times === 1 || (times === 2 && name !== 'account' && name !== 'booking'));
         again += effects.reduce((sum, { times }) => sum + times - 1, 0);
         const due = (number === 0 ? 5 * pause : pause) / 1000;
-        if (state === 'succeeded' && output === (number as unknown) && once && exactly && kinds === 'task_added task_started timer_created timer_fired task_succeeded' && waited >= due - 0.001) continue;
+        if (
+            state === 'succeeded' &&
+            output === (number as unknown) &&
+            once &&
+            exactly &&
+            kinds === 'task_added task_started timer_created timer_fired task_succeeded' &&
+            waited >= due - 0.001
+        )
+            continue;
         wrong++;
         console.log(`point ${number}: ${state} ${JSON.stringify(output)} ${JSON.stringify(effects)} ${kinds} ${waited} s`);
     }

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { WorkflowDefinition } from '../code_run.js';
-import { Execution, type Definition, type Entry, type HistoryRow, type Journal, type Outcome, type Transaction, type Waits } from '../code.js';
+import type { BatchHandler, Handler, TaskContext, TaskDefinition, Transaction, WorkflowDefinition } from '../api.js';
+import { Execution, type Definition, type Entry, type HistoryRow, type Journal, type Outcome, type Waits } from '../code.js';
 import { CancelledError, errorFields, isRetried, SkipTask, TaskError, type ErrorFields } from '../errors.js';
 import { milliseconds, type Duration, type Json } from '../json.js';
-import type { BatchHandler, Handler, TaskContext, TaskDefinition } from '../task.js';
 
 const json = <T>(value: T): any => (value === undefined ? null : JSON.parse(JSON.stringify(value)));
 const final = /^(succeeded|failed|timed_out|cancelled|skipped)$/;
@@ -15,7 +14,11 @@ interface Row extends HistoryRow {
 }
 
 /** How the replay of a recorded history ended: where it stands now, or how it differs. */
-export type Replayed = { state: 'waiting' } | { state: 'succeeded'; output: unknown } | { state: 'failed'; error: ErrorFields } | { state: 'non_deterministic'; error: ErrorFields };
+export type Replayed =
+    | { state: 'waiting' }
+    | { state: 'succeeded'; output: unknown }
+    | { state: 'failed'; error: ErrorFields }
+    | { state: 'non_deterministic'; error: ErrorFields };
 
 /**
  * Workflows in code and their handlers without a server. Time stands still but where a run has nothing else to wait for: then it jumps to the next timer.
@@ -88,7 +91,7 @@ export class TestEnvironment {
 
     /** Until everything waits. */
     async settle(): Promise<void> {
-        for (let moved = true; moved; ) {
+        for (let moved = true; moved;) {
             moved = false;
             for (const run of [...this.runs]) moved = (await run.move()) || moved;
         }
@@ -150,7 +153,11 @@ export class TestRun<O = any> {
     private endings = 0;
     private readonly controller = new AbortController();
 
-    constructor(private readonly environment: TestEnvironment, private readonly workflow: WorkflowDefinition, private readonly input: Json) {}
+    constructor(
+        private readonly environment: TestEnvironment,
+        private readonly workflow: WorkflowDefinition,
+        private readonly input: Json,
+    ) {}
 
     /** What the engine would have kept; may be written to a file and replayed later. */
     get history(): HistoryRow[] {
@@ -172,7 +179,12 @@ export class TestRun<O = any> {
         await this.environment.settle();
         while (!final.test(this.state) && this.state !== 'parked') {
             const next = this.environment.nextDue();
-            if (next === Infinity) throw new Error(`the run waits for ${this.open().map((row) => row.id).join(', ')}, and nothing of it will come by itself`);
+            if (next === Infinity)
+                throw new Error(
+                    `the run waits for ${this.open()
+                        .map((row) => row.id)
+                        .join(', ')}, and nothing of it will come by itself`,
+                );
             await this.environment.advance(Math.max(0, next - this.environment.time));
         }
         if (this.continuedAs) return this.continuedAs.result();
@@ -222,7 +234,8 @@ export class TestRun<O = any> {
 
     private async moveRow(row: Row): Promise<boolean> {
         const { definition } = row;
-        if (row.dueAt !== undefined && row.dueAt <= this.environment.time) return this.close(row, definition['signal'] ? 'timed_out' : 'succeeded', definition['signal'] ? null : {});
+        if (row.dueAt !== undefined && row.dueAt <= this.environment.time)
+            return this.close(row, definition['signal'] ? 'timed_out' : 'succeeded', definition['signal'] ? null : {});
         if (row.child && final.test(row.child.state)) {
             const { state, output, error } = row.child;
             return this.close(row, state, json(output), error ?? null);
@@ -244,11 +257,23 @@ export class TestRun<O = any> {
         for (let attempt = 1; ; attempt++) {
             try {
                 if (mock) return this.close(row, 'succeeded', json(await mock(json(input))));
-                if (typeof handler !== 'function') throw new TaskError('validation', 'unknown_handler', `the test environment does not serve handler "${definition['handler']}"`);
-                const task: TaskContext = { runId: this.id, taskId: id, attempt, idempotencyKey: `${this.id}:${id}`, spec: definition, signal: this.controller.signal, log: (line) => void this.logs.push(line), progress: () => {} };
+                if (typeof handler !== 'function')
+                    throw new TaskError('validation', 'unknown_handler', `the test environment does not serve handler "${definition['handler']}"`);
+                const task: TaskContext = {
+                    runId: this.id,
+                    taskId: id,
+                    attempt,
+                    idempotencyKey: `${this.id}:${id}`,
+                    spec: definition,
+                    signal: this.controller.signal,
+                    log: (line) => void this.logs.push(line),
+                    progress: () => {},
+                };
                 const given = json(input);
                 // A batch handler gets a batch of one.
-                const output = this.environment.batches.has(definition['handler']) ? (await (handler as BatchHandler)([{ task, input: given }]))[0] : await (handler as Handler)(task, given);
+                const output = this.environment.batches.has(definition['handler'])
+                    ? (await (handler as BatchHandler)([{ task, input: given }]))[0]
+                    : await (handler as Handler)(task, given);
                 if (output instanceof Error) throw output;
                 return this.close(row, 'succeeded', json(output));
             } catch (thrown) {

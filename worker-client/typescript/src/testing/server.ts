@@ -10,7 +10,12 @@ const run = promisify(execFile);
 
 /** A throw-away server with orch in a directory of its own, on a socket there; gone after `stop`. Needs the extension installed beside `pgConfig`. */
 export class TestServer {
-    private constructor(readonly directory: string, readonly database: string, private readonly bindir: string, private readonly as: string[]) {}
+    private constructor(
+        readonly directory: string,
+        readonly database: string,
+        private readonly bindir: string,
+        private readonly as: string[],
+    ) {}
 
     /** `clock` lets `advance` move the time of the server. */
     static async start({ pgConfig = process.env['PG_CONFIG'] ?? 'pg_config', clock = true, settings = '' } = {}): Promise<TestServer> {
@@ -24,8 +29,17 @@ export class TestServer {
         try {
             const data = join(directory, 'data');
             await server.execute('initdb', '-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--encoding=UTF8', '--locale=C.UTF-8');
-            const lines = [`listen_addresses = ''`, `unix_socket_directories = '${directory}'`, `port = ${port}`, `shared_preload_libraries = 'orch'`, 'fsync = off'];
-            await appendFile(join(data, 'postgresql.conf'), [...lines, 'max_worker_processes = 32', clock ? 'orch.test_clock = on' : '', settings, ''].join('\n'));
+            const lines = [
+                `listen_addresses = ''`,
+                `unix_socket_directories = '${directory}'`,
+                `port = ${port}`,
+                `shared_preload_libraries = 'orch'`,
+                'fsync = off',
+            ];
+            await appendFile(
+                join(data, 'postgresql.conf'),
+                [...lines, 'max_worker_processes = 32', clock ? 'orch.test_clock = on' : '', settings, ''].join('\n'),
+            );
             await server.execute('pg_ctl', '-D', data, '-l', join(directory, 'log'), '-w', 'start');
             await server.sql('create extension orch');
             return server;
@@ -60,7 +74,9 @@ export class TestServer {
         const [command, ...rest] = [...this.as, join(this.bindir, program), ...args] as [string, ...string[]];
         return new Promise((resolve, reject) => {
             const child = spawn(command, rest, { cwd: '/', stdio: 'ignore' });
-            child.on('error', reject).on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${program} ended with exit code ${code}; see ${this.directory}/log`))));
+            child
+                .on('error', reject)
+                .on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${program} ended with exit code ${code}; see ${this.directory}/log`))));
         });
     }
 }

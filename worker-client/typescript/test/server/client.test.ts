@@ -11,7 +11,11 @@ import { db, one, orch, single, until, url, working } from './support.js';
 test('a definition in YAML, JSON or as an object', async () => {
     const yaml = 'id: by-yaml\ntasks:\n  only: {noop: true, input: {on: yes, n: 0o17}}\n';
     assert.deepEqual(await orch.register(yaml), { workflow: 'by-yaml', version: 1, created: true });
-    assert.deepEqual(await orch.register({ id: 'by-yaml', tasks: { only: { noop: true, input: { on: 'yes', n: 15 } } } }), { workflow: 'by-yaml', version: 1, created: false });
+    assert.deepEqual(await orch.register({ id: 'by-yaml', tasks: { only: { noop: true, input: { on: 'yes', n: 15 } } } }), {
+        workflow: 'by-yaml',
+        version: 1,
+        created: false,
+    });
     await assert.rejects(orch.register('id: x\ntasks: {a: {noop: true, handler: h}}'), { code: 'OR001' });
     await assert.rejects(orch.register('id: x\nid: y'), SyntaxError);
 });
@@ -24,7 +28,11 @@ test('a trigger in a transaction happens with it, or not at all', async () => {
     await client.query('rollback');
     await assert.rejects(orch.status(gone.id), { code: 'OR003' });
     await client.query('begin');
-    const kept = await new Client(client).trigger('noop', { a: 1 }, { idempotencyKey: 'kept', tags: { team: 'x' }, priority: 3, timeout: '1 hour', source: 'event' });
+    const kept = await new Client(client).trigger(
+        'noop',
+        { a: 1 },
+        { idempotencyKey: 'kept', tags: { team: 'x' }, priority: 3, timeout: '1 hour', source: 'event' },
+    );
     await client.query('commit');
     client.release();
     assert.deepEqual(await orch.run(kept.id).result(), { only: null });
@@ -39,7 +47,10 @@ test('many runs by one statement, in their order', async () => {
     await orch.register({ id: 'echo-many', output: '{{ input.n }}', tasks: { only: { noop: true } } });
     const runs = await orch.triggerMany('echo-many', [{ n: 1 }, { n: 2 }, { n: 3 }], { idempotencyKeys: ['a', 'b', 'c'] });
     assert.deepEqual(await Promise.all(runs.map((run) => run.result())), [1, 2, 3]);
-    assert.deepEqual((await orch.triggerMany('echo-many', [{ n: 2 }], { idempotencyKeys: ['b'] })).map((run) => run.id), [runs[1]!.id]);
+    assert.deepEqual(
+        (await orch.triggerMany('echo-many', [{ n: 2 }], { idempotencyKeys: ['b'] })).map((run) => run.id),
+        [runs[1]!.id],
+    );
 });
 
 test('events come as they happen, up to the end of the run', async () => {
@@ -71,7 +82,11 @@ test('a result says what went wrong, and when it is not there yet', async () => 
     await working([failing], async () => {
         const failed = await orch.trigger(workflow);
         await assert.rejects(failed.result(), { name: 'TaskError', code: 'tasks_failed' });
-        assert.deepEqual(await one("select error - 'traceback' from orch.tasks where run_id = $1", [failed.id]), { class: 'handler', code: 'RangeError', message: 'too wide' });
+        assert.deepEqual(await one("select error - 'traceback' from orch.tasks where run_id = $1", [failed.id]), {
+            class: 'handler',
+            code: 'RangeError',
+            message: 'too wide',
+        });
     });
 });
 
@@ -82,7 +97,11 @@ test('large and secret values pass through the database unseen, and go when thei
     const app = new Client(db, { payloads });
     const text = 'secret '.repeat(1000);
     const workflow = await single('shout', { retries: 0 });
-    await app.register({ id: 'two', tasks: { one: { handler: 'shout', input: '{{ input }}' }, two: { handler: 'shout', input: '{{ tasks.one.output }}', dependencies: ['one'] } }, output: '{{ tasks.two.output }}' });
+    await app.register({
+        id: 'two',
+        tasks: { one: { handler: 'shout', input: '{{ input }}' }, two: { handler: 'shout', input: '{{ tasks.one.output }}', dependencies: ['one'] } },
+        output: '{{ tasks.two.output }}',
+    });
     const shout = defineTask('shout', async (_, input: string | PayloadRef<string>) => {
         assert.ok(input instanceof PayloadRef || input.length < 2000);
         const said = await load(input);
@@ -95,18 +114,27 @@ test('large and secret values pass through the database unseen, and go when thei
         await ctx.wait('1 hour');
         return (await load<string>(again)).length;
     });
-    await working([shout, flow], async () => {
-        const run = await app.trigger('two', text);
-        assert.equal(await run.result(), text.toUpperCase());
-        await assert.rejects(app.result((await app.trigger(workflow, 'fail')).id), { code: 'tasks_failed' });
-        const code = await app.trigger(flow, text as any);
-        await until('the wait', () => one("select true from orch.tasks where run_id = $1 and task_id = 'wait#1' and state = 'waiting'", [code.id]));
-        await one("select _orch.advance_clock('61 minutes')");
-        assert.equal(await code.result(), text.length + 1);
-        assert.equal(await one("select count(*)::int from orch.events where data::text ~* 'secret'"), 0);
-        assert.equal(await one("select count(*)::int from orch.tasks where input::text ~* 'secret' or output::text ~* 'secret' or error ->> 'message' ~* 'the secret of'"), 0);
-        assert.equal(await one("select input #>> '{$orch_ref,uri}' like 'file://%' from orch.runs where run_id = $1", [run.id]), true);
-    }, { payloads });
+    await working(
+        [shout, flow],
+        async () => {
+            const run = await app.trigger('two', text);
+            assert.equal(await run.result(), text.toUpperCase());
+            await assert.rejects(app.result((await app.trigger(workflow, 'fail')).id), { code: 'tasks_failed' });
+            const code = await app.trigger(flow, text as any);
+            await until('the wait', () => one("select true from orch.tasks where run_id = $1 and task_id = 'wait#1' and state = 'waiting'", [code.id]));
+            await one("select _orch.advance_clock('61 minutes')");
+            assert.equal(await code.result(), text.length + 1);
+            assert.equal(await one("select count(*)::int from orch.events where data::text ~* 'secret'"), 0);
+            assert.equal(
+                await one(
+                    "select count(*)::int from orch.tasks where input::text ~* 'secret' or output::text ~* 'secret' or error ->> 'message' ~* 'the secret of'",
+                ),
+                0,
+            );
+            assert.equal(await one("select input #>> '{$orch_ref,uri}' like 'file://%' from orch.runs where run_id = $1", [run.id]), true);
+        },
+        { payloads },
+    );
     // What nobody has is pruned: objects of a run that never was, and an input without a run.
     await store.put('runs/01a00000-0000-7000-8000-000000000000/x.json', Buffer.from('1'));
     await store.put('inputs/unused.json', Buffer.from('1'));

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import pg from 'pg';
-import { Client, Worker, type TaskDefinition, type WorkerOptions } from '../../src/index.js';
-import type { WorkflowDefinition } from '../../src/code_run.js';
+import { Client, Worker, type TaskDefinition, type WorkerOptions, type WorkflowDefinition } from '../../src/index.js';
 
 export const url = process.env['ORCH_DATABASE_URL']!;
 assert.ok(url, 'these tests run under test/with-server');
@@ -17,14 +16,18 @@ export async function one(text: string, values: unknown[] = []): Promise<any> {
 
 /** Until it holds; a loaded machine is slow, and what is broken waits for ever. */
 export async function until(what: string, holds: () => unknown, seconds = 60): Promise<void> {
-    for (const end = Date.now() + seconds * 1000; !(await holds()); ) {
+    for (const end = Date.now() + seconds * 1000; !(await holds());) {
         if (Date.now() > end) assert.fail(`waited ${seconds} s for ${what}`);
         await new Promise((resolve) => setTimeout(resolve, 20));
     }
 }
 
 /** A worker for the length of a test. */
-export async function working<T>(definitions: (TaskDefinition | WorkflowDefinition)[], body: (worker: Worker) => Promise<T>, options: WorkerOptions = {}): Promise<T> {
+export async function working<T>(
+    definitions: (TaskDefinition | WorkflowDefinition)[],
+    body: (worker: Worker) => Promise<T>,
+    options: WorkerOptions = {},
+): Promise<T> {
     const worker = new Worker({ database: url, drain: 5000, ...options }).serve(...definitions);
     const running = worker.run({ signals: false });
     try {

@@ -15,7 +15,13 @@ test('steps by handlers and in place, in order', async () => {
     const env = new TestEnvironment().serve(resize);
     const run = env.start(flow, { width: 3 });
     assert.deepEqual(await run.result(), [true, 4]);
-    assert.deepEqual(run.history.map(({ no, id }) => [no, id]), [[1, 'resize#1'], [2, 'local#1']]);
+    assert.deepEqual(
+        run.history.map(({ no, id }) => [no, id]),
+        [
+            [1, 'resize#1'],
+            [2, 'local#1'],
+        ],
+    );
 });
 
 test('a wait lets the time jump, and the code before it runs once', async () => {
@@ -117,11 +123,16 @@ test('a step in place is tried again, at once or by a timer', async () => {
 
 test('a step in place beside one elsewhere does not hold it up', async () => {
     const env = new TestEnvironment();
-    const slow = defineWorkflow('flow', (ctx) => ctx.all([ctx.step('local', () => new Promise((resolve) => setTimeout(resolve, 20, 'l'))), ctx.step('remote')]));
+    const slow = defineWorkflow('flow', (ctx) =>
+        ctx.all([ctx.step('local', () => new Promise((resolve) => setTimeout(resolve, 20, 'l'))), ctx.step('remote')]),
+    );
     env.handler('remote', () => 'r');
     const run = env.start(slow);
     assert.deepEqual(await run.result(), ['l', 'r']);
-    assert.deepEqual(run.history.map((row) => row.id), ['remote#1', 'local#1']);
+    assert.deepEqual(
+        run.history.map((row) => row.id),
+        ['remote#1', 'local#1'],
+    );
 });
 
 test('many steps started together wake the run once', async () => {
@@ -249,6 +260,14 @@ test('fifty thousand steps are read once and replayed in a line', async () => {
         for (let i = 0; i < n; i++) sum += await ctx.step('add', () => 1);
         return sum;
     });
-    const history = Array.from({ length: n }, (_, i) => ({ no: i + 1, id: `add#${i + 1}`, definition: { step: true }, state: 'succeeded', output: 1, error: null, ended_at: i }));
+    const history = Array.from({ length: n }, (_, i) => ({
+        no: i + 1,
+        id: `add#${i + 1}`,
+        definition: { step: true },
+        state: 'succeeded',
+        output: 1,
+        error: null,
+        ended_at: i,
+    }));
     assert.deepEqual(await new TestEnvironment().replay(flow, history), { state: 'succeeded', output: n });
 });

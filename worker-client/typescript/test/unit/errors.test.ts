@@ -38,7 +38,10 @@ test('a refusal of the server says whether to try again', () => {
 });
 
 test('durations are milliseconds or text', () => {
-    assert.deepEqual(['250 ms', '1.5s', '90 seconds', '5 min', '2 hours', '3 days', '1 w', 7].map(milliseconds), [250, 1500, 90_000, 300_000, 7_200_000, 259_200_000, 604_800_000, 7]);
+    assert.deepEqual(
+        ['250 ms', '1.5s', '90 seconds', '5 min', '2 hours', '3 days', '1 w', 7].map(milliseconds),
+        [250, 1500, 90_000, 300_000, 7_200_000, 259_200_000, 604_800_000, 7],
+    );
     for (const wrong of ['', '5', '3 fortnights', -1, NaN, '1 day 2 hours']) assert.throws(() => milliseconds(wrong), RangeError);
 });
 

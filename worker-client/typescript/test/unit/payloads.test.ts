@@ -44,11 +44,20 @@ async function keeps(store: PayloadStore): Promise<void> {
 
 test('a directory keeps large values', async () => {
     await keeps(new DirectoryStore(directory));
-    assert.deepEqual((await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.json')), []);
+    assert.deepEqual(
+        (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.json')),
+        [],
+    );
 });
 
 test('an S3-compatible server keeps large values, by signed requests', async (t) => {
-    const server = new S3rver({ port: 0, address: '127.0.0.1', silent: true, directory: join(directory, 's3'), configureBuckets: [{ name: 'payloads', configs: [] }] });
+    const server = new S3rver({
+        port: 0,
+        address: '127.0.0.1',
+        silent: true,
+        directory: join(directory, 's3'),
+        configureBuckets: [{ name: 'payloads', configs: [] }],
+    });
     const { port } = (await server.run()) as AddressInfo;
     t.after(() => server.close());
     const settings = { endpoint: `http://127.0.0.1:${port}`, bucket: 'payloads', prefix: 'a (team)/', accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' };
@@ -63,7 +72,8 @@ test('an S3-compatible server keeps large values, by signed requests', async (t)
 
 test('a list of more keys than one answer holds is read to its end', async (t) => {
     // Not by s3rver: its tokens are made with a cipher that OpenSSL 3 has no more.
-    const page = (key: string, more: string) => `<ListBucketResult><Contents><Key>p/${key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>${more}</ListBucketResult>`;
+    const page = (key: string, more: string) =>
+        `<ListBucketResult><Contents><Key>p/${key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>${more}</ListBucketResult>`;
     const server = createServer((request, answer) => {
         const token = new URL(request.url!, 'http://x').searchParams.get('continuation-token');
         answer.end(token === 'a&b' ? page('two &lt;2&gt;', '') : page('one', '<NextContinuationToken>a&amp;b</NextContinuationToken>'));
@@ -84,7 +94,8 @@ test('requests are signed as the examples of the specification are', () => {
         'x-amz-date': '20130524T000000Z',
     };
     const keys = { region: 'us-east-1', accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' };
-    const get = (path: string, search: string, more = {}) => signature({ method: 'GET', path, search, headers: { ...headers, ...more }, ...keys }).split('Signature=')[1];
+    const get = (path: string, search: string, more = {}) =>
+        signature({ method: 'GET', path, search, headers: { ...headers, ...more }, ...keys }).split('Signature=')[1];
     assert.equal(get('/', 'max-keys=2&prefix=J'), '34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7');
     assert.equal(get('/', 'lifecycle='), 'fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543');
     assert.equal(get('/test.txt', '', { range: 'bytes=0-9' }), 'f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41');
@@ -94,7 +105,8 @@ test('a store reads nothing outside of its own place', async () => {
     const store = new DirectoryStore(join(directory, 'own'));
     const secret = join(directory, 'secret');
     await writeFile(secret, 'x');
-    for (const uri of [`file://${secret}`, `file://${directory}/own/../secret`, 's3://other/x', fileURLToPath(`file://${secret}`)]) await assert.rejects(store.get(uri), { code: 'foreign_payload' });
+    for (const uri of [`file://${secret}`, `file://${directory}/own/../secret`, 's3://other/x', fileURLToPath(`file://${secret}`)])
+        await assert.rejects(store.get(uri), { code: 'foreign_payload' });
     await assert.rejects(new S3Store({ endpoint: 'http://127.0.0.1:9', bucket: 'b', prefix: 'p/' }).get('s3://b/other/x'), { code: 'foreign_payload' });
 });
 
