@@ -116,7 +116,8 @@ const workflows = [
             await ctx.step(name, { transaction: true }, async (tx) => {
                 await effect(tx, ctx.runId, name);
                 // What is told on another connection outlives the transaction.
-                const first = "insert into conformance_effect select $1, 'tried' where not exists (select from conformance_effect where run_id = $1 and name = 'tried')";
+                const first =
+                    "insert into conformance_effect select $1, 'tried' where not exists (select from conformance_effect where run_id = $1 and name = 'tried')";
                 if (name === 'two' && (await effects.query(first, [ctx.runId])).rowCount === 1) kill();
             });
     }),

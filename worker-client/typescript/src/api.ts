@@ -152,7 +152,7 @@ export interface WorkerOptions {
     leaseTime?: string;
     /** How long running tasks may go on after the first stop, in ms [30,000]. */
     drain?: number;
-    /** From the abort of a task's signal until it is given up, or its process killed, in ms [1,000]. */
+    /** From the abort of a task's signal until it is given up, or its process killed, in ms [5,000]; less at a timeout. */
     grace?: number;
     /** Never sleep in await_work, poll: for a pooler that gives connections away between transactions. */
     poll?: boolean;

@@ -48,8 +48,10 @@ export interface RunFacts {
     input: unknown;
     /** Aborted at a cancel or a timeout, with the error that is then raised in the code. */
     signal: AbortSignal;
+    /** Aborted then as well, and where the run is another worker's matter from now on: nothing is raised in the code, it just stops. */
+    stop: AbortSignal;
 }
-/** How the code ended; null: it waits, is parked, or goes on as another run. */
+/** How the code ended; null: it waits, is parked, goes on as another run, or was stopped. */
 export type CodeEnd = { output: unknown } | { error: ErrorFields; retry?: false } | null;
 
 interface Op {
@@ -125,7 +127,7 @@ export class Execution implements Context {
     async run(code: (ctx: Context, input: any) => unknown): Promise<CodeEnd> {
         await this.readHistory();
         const moved = () => this.moved();
-        this.facts.signal.addEventListener('abort', moved);
+        this.facts.stop.addEventListener('abort', moved);
         void (async () => code(this, this.input))().then(
             (output) => ((this.result = { output }), this.moved()),
             (thrown) => ((this.result = { error: errorFields(thrown), ...(this.mayRetry(thrown) ? {} : { retry: false as const }) }), this.moved()),
@@ -137,7 +139,7 @@ export class Execution implements Context {
                 if (end !== undefined) return end;
             }
         } finally {
-            this.facts.signal.removeEventListener('abort', moved);
+            this.facts.stop.removeEventListener('abort', moved);
         }
     }
 
@@ -185,6 +187,7 @@ export class Execution implements Context {
     }
 
     private async turn(): Promise<CodeEnd | void> {
+        if (this.facts.stop.aborted && !this.facts.signal.aborted) return null;
         if (this.broken) throw this.broken.error;
         if (this.divergence) return this.park();
         const next = this.deliveries.at(-1);
@@ -479,7 +482,7 @@ export class Execution implements Context {
                 if (attempt > retries || !isRetried(error.class) || this.facts.signal.aborted) return failed;
                 const growth = retryBackoff === 'fixed' ? 1 : 2 ** (attempt - 1);
                 const delay = 1000 * Math.min(retryDelaySeconds * growth, retryMaxDelaySeconds) * (1 + Math.random() * retryJitter);
-                if (delay < longDelay) await this.journal.pause(delay, this.facts.signal);
+                if (delay < longDelay) await this.journal.pause(delay, this.facts.stop);
                 else {
                     this.running--;
                     const timer = this.started(`${op.id}:retry#${attempt}`, { sleep: delay / 1000 });
@@ -494,7 +497,7 @@ export class Execution implements Context {
 
     private async once(op: Op, { timeoutSeconds }: InPlaceOptions, run: Function, attempt: number, tx?: Transaction): Promise<unknown> {
         const timedOut = new AbortController();
-        const signal = AbortSignal.any([this.facts.signal, timedOut.signal]);
+        const signal = AbortSignal.any([this.facts.stop, timedOut.signal]);
         const context: StepContext = { attempt, idempotencyKey: `${this.runId}:${op.id}`, signal };
         const work = (async () => (tx ? run(tx, context) : run(context)))();
         if (!timeoutSeconds) return work;

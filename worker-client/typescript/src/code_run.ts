@@ -108,16 +108,21 @@ export const transactionPool = (database: Database, max: number): pg.Pool => {
 
 export async function runCode(worker: Worker, attempt: Attempt, { name, version, run }: WorkflowDefinition): Promise<Ended> {
     const journal = new EngineJournal(worker, attempt);
-    const { runId, signal } = attempt;
+    const { runId, signal: stop } = attempt;
+    // A drain or a lost lease is no cancel: the run goes on elsewhere, and code that cleans up would undo it.
+    const raised = new AbortController();
+    const raise = () => (attempt.interrupted === 'cancelled' || attempt.interrupted === 'timed_out') && raised.abort(stop.reason);
+    stop.addEventListener('abort', raise);
+    raise();
     try {
         const input = await journal.decode(attempt.rawInput, (work) => work());
-        const end = await new Execution(journal, { runId, workflow: name, version, attempt: attempt.attempt, input, signal }).run(run);
+        const facts = { runId, workflow: name, version, attempt: attempt.attempt, input, signal: raised.signal, stop };
+        const end = await new Execution(journal, facts).run(run);
         if (end === null) return { left: true };
         return 'output' in end ? { output: await journal.encode(end.output) } : end;
     } catch (error) {
         // The lease went to another, or its run has ended: whoever has it now knows all that was recorded.
-        if (error instanceof OrchError && stale.test(error.code))
-            return attempt.interrupted === 'draining' ? { error: { class: 'cancelled', message: 'given back' } } : { left: true };
+        if (error instanceof OrchError && stale.test(error.code)) return { left: true };
         throw error;
     }
 }

@@ -75,7 +75,7 @@ export class Worker {
     private onOver: { resolve(): void; reject(error: unknown): void } = { resolve() {}, reject() {} };
 
     constructor(options: WorkerOptions = {}) {
-        this.options = { drain: 30_000, grace: 1000, ...options, queues: options.queues ?? ['default'], concurrency: Math.max(1, options.concurrency ?? 10) };
+        this.options = { drain: 30_000, grace: 5000, ...options, queues: options.queues ?? ['default'], concurrency: Math.max(1, options.concurrency ?? 10) };
         this.id = options.id ?? `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
         this.payloads = new Payloads(options.payloads);
         this.canAwait = !options.poll;
@@ -559,8 +559,11 @@ export class Worker {
         });
     }
 
-    /** The engine itself ends an attempt orch.timeout_grace after its timeout. */
-    private graceOf = (attempt: Attempt): number => (attempt.interrupted === 'timed_out' ? Math.min(this.options.grace, 300) : this.options.grace);
+    /** The engine itself ends an attempt orch.timeout_grace after its timeout. Code that is cancelled has its steps to clean up. */
+    private graceOf(attempt: Attempt): number {
+        if (attempt.interrupted === 'timed_out') return Math.min(this.options.grace, 300);
+        return attempt.interrupted === 'cancelled' && this.workflows.has(attempt.handler) ? Math.max(this.options.grace, 20_000) : this.options.grace;
+    }
 
     private async execute(batch: Attempt[]): Promise<Ended[]> {
         const [attempt] = batch as [Attempt];
@@ -587,10 +590,12 @@ export class Worker {
         if ('error' in ended) ended = { ...ended, error: await this.payloads.encodeError(ended.error) };
         this.busy--;
         this.count(attempt.handler, -1);
+        const gone = attempt.interrupted === 'draining' && !('output' in ended || 'skip' in ended); // given back in the end
+        if (gone) return this.wake();
         if ('left' in ended || attempt.interrupted === 'lost') {
             this.held.delete(attempt.lease);
             this.hungry = true; // no settle will ask for the next one
-        } else if (attempt.interrupted !== 'draining' || !('error' in ended)) this.finished.push({ attempt, ended });
+        } else this.finished.push({ attempt, ended });
         this.wake();
     }
 }

@@ -117,7 +117,9 @@ export class TestEnvironment {
         };
         const { name, version, run } = workflow;
         const signal = new AbortController().signal;
-        const end = await new Execution(journal, { runId: randomUUID(), workflow: name, version, attempt: 1, input: json(input), signal }).run(run);
+        const end = await new Execution(journal, { runId: randomUUID(), workflow: name, version, attempt: 1, input: json(input), signal, stop: signal }).run(
+            run,
+        );
         if (parked) return { state: 'non_deterministic', error: parked };
         if (end === null) return { state: 'waiting' };
         return 'output' in end ? { state: 'succeeded', output: json(end.output) } : { state: 'failed', error: end.error };
@@ -209,7 +211,7 @@ export class TestRun<O = any> {
         if (this.state !== 'ready') return moved;
         this.state = 'running';
         const { name, version, run } = this.workflow;
-        const facts = { runId: this.id, workflow: name, version, attempt: 1, input: this.input, signal: this.controller.signal };
+        const facts = { runId: this.id, workflow: name, version, attempt: 1, input: this.input, signal: this.controller.signal, stop: this.controller.signal };
         const ended = await new Execution(this.journal(), facts).run(run).catch((error) => ({ error: errorFields(error) }));
         if (ended && 'output' in ended) this.end('succeeded', json(ended.output) as O);
         else if (ended) this.end(ended.error.class === 'cancelled' ? 'cancelled' : 'failed', undefined, ended.error);

@@ -271,3 +271,24 @@ test('fifty thousand steps are read once and replayed in a line', async () => {
     }));
     assert.deepEqual(await new TestEnvironment().replay(flow, history), { state: 'succeeded', output: n });
 });
+
+test('code that is stopped for another worker is told nothing', async () => {
+    const { Execution } = await import('../../src/code.js');
+    const stop = new AbortController();
+    let told = '';
+    const code = async (ctx: Context) => {
+        try {
+            await ctx.step('long', (step) => new Promise((resolve) => (step.signal.addEventListener('abort', resolve), stop.abort())));
+        } catch {
+            told = 'caught';
+        } finally {
+            told ||= 'finally';
+        }
+    };
+    const nothing = () => assert.fail('nothing is recorded any more');
+    const journal = { history: async () => [], record: nothing, suspend: nothing, park: nothing, encode: async () => null } as any;
+    const facts = { runId: 'r', workflow: 'w', version: '1', attempt: 1, input: {}, signal: new AbortController().signal, stop: stop.signal };
+    assert.equal(await new Execution(journal, facts).run(code), null);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(told, '');
+});
