@@ -22,16 +22,19 @@ export async function until(what: string, holds: () => unknown, seconds = 60): P
     }
 }
 
+const isThere = (id: string): Promise<boolean> => one("select true from orch.workers where worker = $1 and state <> 'stopped'", [id]);
+
 /** A worker for the length of a test. */
 export async function working<T>(
     definitions: (TaskDefinition | WorkflowDefinition)[],
     body: (worker: Worker) => Promise<T>,
     options: WorkerOptions = {},
+    there = isThere,
 ): Promise<T> {
     const worker = new Worker({ database: url, drain: 5000, ...options }).serve(...definitions);
     const running = worker.run({ signals: false });
     try {
-        await until('the worker', () => one("select true from orch.workers where worker = $1 and state <> 'stopped'", [worker.id]));
+        await until('the worker', () => there(worker.id));
         return await body(worker);
     } finally {
         worker.stop();
