@@ -98,7 +98,7 @@ class Context:
         return self._execution.patched(id)
 
     def now(self) -> datetime.datetime:
-        return datetime.datetime.fromisoformat(self._execution.value("now", lambda: datetime.datetime.now(datetime.timezone.utc).isoformat()))
+        return datetime.datetime.fromisoformat(self._execution.value("now", lambda: self._execution.journal.now().isoformat()))
 
     def random(self) -> float:
         return float(self._execution.value("random", random.random))

@@ -21,6 +21,7 @@ from .payloads import Payloads
 from .tasks import Task
 
 LONGEST_SLEEP = 5.0  # what is longer between two tries is a durable timer
+RETRY = ":retry#"
 BREATHER = 100  # deliveries between two looks at the rest of the worker
 LOST = ("OR010", "OR011", "OR012")
 
@@ -68,9 +69,10 @@ class Execution:
     def __init__(self, function: Callable[..., Any], task: Task, journal: Journal, payloads: Payloads) -> None:
         self.function, self.task, self.journal, self.payloads = function, task, journal, payloads
         self.suspended = False
-        self.loop = BlockedLoop()
+        self.loop = BlockedLoop()  # type: ignore[abstract]
         self._rows: dict[str, Entry] = {}
         self._unissued: dict[str, Entry] = {}
+        self._timers: dict[str, list[tuple[str, int]]] = {}  # between tries of steps in place, and how many tries were before
         self._deliveries: deque[tuple[Entry, bool]] = deque()
         self._ops: dict[str, Op] = {}  # issued and not delivered
         self._counts: Counter[str] = Counter()
@@ -139,6 +141,9 @@ class Execution:
         self._unissued = dict(self._rows)
         seen: set[str] = set()
         for row in rows:
+            if RETRY in row.id:
+                of, _, number = row.id.rpartition(RETRY)
+                self._timers.setdefault(of, []).append((row.id, int(number)))
             for id in (row.definition or {}).get("seen", ()):
                 seen.add(id)
                 self._deliveries.append((self._rows[id], True))
@@ -277,17 +282,14 @@ class Execution:
         return True
 
     def _retries(self, op: Op) -> bool:
-        """Timers between the tries of a step in place belong to it: the code does not ask for them."""
-        found = False
-        while op.in_place and self._match(id := f"{op.id}:retry#{op.tries + 1}", {"sleep": 0}):
-            op.tries += 1
-            timer = self._ops[id] = Op(id, {"sleep": 0}, None, self.loop.create_future())
-            previous = self._ops.get(f"{op.id}:retry#{op.tries - 1}")
-            if previous:
-                previous.resumes = None
-            timer.resumes = None if self._rows.get(op.id) else op
-            found = True
-        return found
+        """Timers between the tries of a step in place belong to it: the code does not ask for them. True: it waits for one, or did."""
+        timers = self._timers.get(op.id, []) if op.in_place else []
+        for id, op.tries in timers:
+            self._match(id, {"sleep": 0})
+            self._ops[id] = Op(id, {"sleep": 0}, None, self.loop.create_future())
+        if timers and op.id not in self._rows:
+            self._ops[timers[-1][0]].resumes = op
+        return bool(timers)
 
     # Live.
 
@@ -394,7 +396,7 @@ class Execution:
         results: list[Entry] = []
         for op in ended:
             if op.delay is not None:
-                id = f"{op.id}:retry#{op.tries}"
+                id = f"{op.id}{RETRY}{op.tries}"
                 timer = self._ops[id] = Op(id, {"sleep": op.delay}, None, self.loop.create_future())
                 timer.resumes = op
                 self._entry({"id": id, "sleep": op.delay})

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import inspect
 import json
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class Entry:
     ended_at: str = ""
     no: int = 0
     definition: Fields | None = None
+    input: Any = None
 
     @property
     def in_place(self) -> bool:
@@ -67,9 +69,11 @@ class Journal(Protocol):
 
     async def release(self) -> None: ...
 
-    async def transaction(self, function: Callable[..., Any], lock: asyncio.Lock, entry: Callable[[Any], Fields]) -> Any: ...
+    async def transaction(self, function: Callable[..., Any], lock: asyncio.Lock, entry: Callable[[Any], list[Fields]]) -> Any: ...
 
     async def pause(self, seconds: float) -> None: ...
+
+    def now(self) -> datetime.datetime: ...
 
     def mocked(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]: ...
 
@@ -113,7 +117,7 @@ class Engine:
     async def release(self) -> None:
         await self._worker.call("select orch.release($1::text[])", array([self._lease]))
 
-    async def transaction(self, function: Callable[..., Any], lock: asyncio.Lock, entry: Callable[[Any], Fields]) -> Any:
+    async def transaction(self, function: Callable[..., Any], lock: asyncio.Lock, entry: Callable[[Any], list[Fields]]) -> Any:
         """The function's writes and the record of its result in one commit: they happen once, or not at all."""
         sql = "select orch.record(%s, %s::jsonb)"
         database = with_defaults(self._worker.database)
@@ -127,7 +131,7 @@ class Engine:
                         committing = True
                         await connection.commit()
                 return value
-            plain = await asyncio.to_thread(psycopg.connect, database)
+            plain = await asyncio.to_thread(lambda: psycopg.connect(database))
             try:
                 value = await asyncio.to_thread(function, plain)
                 async with lock:
@@ -146,6 +150,9 @@ class Engine:
 
     async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def now(self) -> datetime.datetime:
+        return datetime.datetime.now(datetime.timezone.utc)
 
     def mocked(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return function

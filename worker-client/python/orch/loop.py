@@ -62,7 +62,7 @@ class BlockedLoop(asyncio.AbstractEventLoop):
     def create_task(self, coro: Coroutine[Any, Any, Any], *, name: str | None = None,  # type: ignore[override]
                     context: contextvars.Context | None = None) -> asyncio.Task[Any]:
         self._tasks = [task for task in self._tasks if not task.done()] if len(self._tasks) > 1000 else self._tasks
-        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        task = asyncio.Task(coro, loop=self, name=name, context=context)  # type: ignore[call-arg]
         self._tasks.append(task)
         return task
 

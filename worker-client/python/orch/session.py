@@ -12,6 +12,7 @@ from collections import deque
 from typing import Any, Callable, Iterable, NamedTuple, Sequence
 
 from psycopg import OperationalError, conninfo, pq
+from psycopg.pq.abc import PGconn, PGresult
 
 from .errors import Error
 
@@ -39,7 +40,7 @@ def with_defaults(database: str) -> str:
 
 
 class Session:
-    def __init__(self, database: pq.PGconn) -> None:
+    def __init__(self, database: PGconn) -> None:
         self._pg = database
         self._loop = asyncio.get_running_loop()
         self._in_flight: deque[Statement] = deque()
@@ -166,13 +167,13 @@ class Session:
                 answer.exception()  # some are awaited by nobody
 
 
-def rows_of(result: pq.abc.PGresult) -> list[Row]:
+def rows_of(result: PGresult) -> list[Row]:
     names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
     return [{name: None if (value := result.get_value(row, column)) is None else value.decode() for column, name in enumerate(names)}
             for row in range(result.ntuples)]
 
 
-def error_of(result: pq.abc.PGresult) -> Error:
+def error_of(result: PGresult) -> Error:
     def field(which: pq.DiagnosticField) -> str:
         return (result.error_field(which) or b"").decode(errors="replace")
 

@@ -95,7 +95,7 @@ class S3:
         try:
             connection.request(method, path, data or None, headers)
             answer = connection.getresponse()
-            body = answer.read()
+            body: bytes = answer.read()
         except (OSError, http.client.HTTPException) as broken:
             raise TaskError("transient", "storage_unreachable", f"{method} {key}: {broken}") from broken
         finally:

@@ -251,8 +251,9 @@ class Worker:
         began = time.monotonic()
         if self._await is None:
             self._await = session.send("call orch.await_work($1, $2::interval)", [self.id, f"{self.until_idle or 600} s"], sleeps=True)
-        waiting, woken = self._await, asyncio.ensure_future(self._wake.wait())
-        await asyncio.wait({waiting, woken}, return_when=asyncio.FIRST_COMPLETED)
+        waiting, woken = self._await, asyncio.create_task(self._wake.wait())
+        both: set[asyncio.Future[Any]] = {waiting, woken}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         woken.cancel()
         if not waiting.done():
             return
