@@ -56,8 +56,8 @@ class Call(Generic[T]):
 class Calls:
     """Each call as its statement, and how to read the answer."""
 
-    def __init__(self, payloads: Payloads | None) -> None:
-        self.payloads = payloads or Payloads()
+    def __init__(self, payloads: Payloads) -> None:
+        self.payloads = payloads
 
     def _json(self, value: Any) -> Any:
         return None if value is None else Jsonb(self.payloads.encode(value))
@@ -156,7 +156,8 @@ class Client:
     """Options of trigger and trigger_many: idempotency_key(s), priority, run_at, tags, timeout, traceparent, source, version."""
 
     def __init__(self, database: str | psycopg.Connection[Any] = "", *, payloads: Payloads | None = None) -> None:
-        self._calls = Calls(payloads)
+        self.payloads = payloads or Payloads()
+        self._calls = Calls(self.payloads)
         self._own = isinstance(database, str)
         self.connection: psycopg.Connection[Any] = psycopg.connect(with_defaults(database), autocommit=True) if isinstance(database, str) else database
 
@@ -243,7 +244,8 @@ class AsyncClient:
     """The same for asyncio; `async with AsyncClient(url)` opens its connection."""
 
     def __init__(self, database: str | psycopg.AsyncConnection[Any] = "", *, payloads: Payloads | None = None) -> None:
-        self._calls = Calls(payloads)
+        self.payloads = payloads or Payloads()
+        self._calls = Calls(self.payloads)
         self._database = database
         self._connection: psycopg.AsyncConnection[Any] | None = None if isinstance(database, str) else database
 

@@ -1,0 +1,120 @@
+"""Handlers and workflows of the tests on a server."""
+import asyncio
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import orch
+
+PLACE = pathlib.Path(os.environ.get("FIXTURES_PLACE", "/tmp"))
+
+
+@orch.task()
+async def echo(task, input):
+    return input
+
+
+@orch.task()
+def loud(task, input):
+    print("to stdout")
+    os.write(2, b"past us\n")
+    return os.getpid()
+
+
+@orch.task()
+async def slow(task, input):
+    await asyncio.sleep(input.get("seconds", 0.5))
+    return "slept"
+
+
+@orch.task(concurrency=2)
+async def narrow(task, input):
+    narrow.running = getattr(narrow, "running", 0) + 1
+    narrow.most = max(getattr(narrow, "most", 0), narrow.running)
+    await asyncio.sleep(0.05)
+    narrow.running -= 1
+    return narrow.most
+
+
+@orch.task()
+async def deaf(task, input):
+    while True:
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            (PLACE / "deaf").write_text("told")
+
+
+@orch.task(isolate=True)
+async def blocking(task, input):
+    time.sleep(600)
+
+
+@orch.task()
+def fails(task, input):
+    raise ValueError("secret words")
+
+
+@orch.task()
+def letters(task, input):
+    return "x" * input
+
+
+@orch.task()
+def count(task, input):
+    return len(input["text"])
+
+
+def add(a, b=1):
+    return a + b
+
+
+async def add_soon(a, b):
+    await asyncio.sleep(0)
+    return a + b
+
+
+def stubborn():
+    """Hears nothing, and has a process beside that does not either."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    beside = subprocess.Popen(["sh", "-c", "trap '' TERM; sleep 600"])
+    (PLACE / "stubborn").write_text(f"{os.getpid()} {beside.pid}")
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+
+
+async def careful():
+    try:
+        await asyncio.sleep(600)
+    except asyncio.CancelledError:
+        (PLACE / "careful").write_text("cancelled")
+        raise
+
+
+@orch.workflow()
+async def many(ctx, input):
+    total = 0
+    for n in range(input["rounds"]):
+        total += sum(await ctx.gather(*(ctx.step("one", lambda: 1) for _ in range(500))))
+    await ctx.wait(3600)
+    return total
+
+
+@orch.workflow()
+async def large(ctx, input):
+    text = await ctx.step("make", lambda: "x" * input)
+    await ctx.wait(3600)
+    return await ctx.step("count", {"text": text})
+
+
+@orch.workflow()
+async def tidy(ctx, input):
+    try:
+        await ctx.step("long", lambda: asyncio.sleep(600))
+    finally:
+        await ctx.step("tidy", lambda: "tidied")
