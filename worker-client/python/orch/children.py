@@ -114,7 +114,8 @@ class Server:
                 results = self._call(tasks)
             finally:
                 self._running = False
-            return [failure(each) if isinstance(each, BaseException) else {"output": self.payloads.encode(each)} for each in results]
+            return [failure(each) if isinstance(each, BaseException) else {"output": self.payloads.encode(each, f"runs/{task.run_id}")}
+                    for each, task in zip(results, tasks)]
         except BaseException as raised:
             return [failure(raised)] * len(tasks)
 

@@ -93,8 +93,7 @@ class Execution:
         """The result of the task, or None where there is none yet or any more."""
         try:
             self._load(await self.journal.history())
-            if not self.payloads.idle:
-                self.task.input = await asyncio.to_thread(self.payloads.decode, self.task.input)
+            self.task.input = await self.payloads.decoded(self.task.input)
             self._main = self.loop.create_task(self.function(Context(self), self.task.input))
             return await self._drive()
         except NonDeterminism as differs:
@@ -205,8 +204,7 @@ class Execution:
             return
         signal = "signal" in op.definition
         if row.state == "succeeded":
-            output = row.output if self.payloads.idle else await asyncio.to_thread(self.payloads.decode, row.output)
-            op.future.set_result(output)
+            op.future.set_result(await self.payloads.decoded(row.output))
         elif signal and row.state == "timed_out":
             op.future.set_result(None)
         elif row.state == "skipped":
@@ -299,7 +297,7 @@ class Execution:
         self._entries.append(entry)
 
     async def _encoded(self, value: Any) -> Any:
-        return self.payloads.encode(value) if self.payloads.idle else await asyncio.to_thread(self.payloads.encode, value)
+        return await self.payloads.encoded(value, f"runs/{self.task.run_id}")
 
     async def _flush(self) -> None:
         async with self._lock:
@@ -371,7 +369,7 @@ class Execution:
         def entry(value: Any) -> list[Fields]:
             nonlocal seen
             seen, self._seen = self._seen, []
-            op.result = {"output": self.payloads.encode(value)}
+            op.result = {"output": self.payloads.encode(value, f"runs/{self.task.run_id}")}
             return [{"id": op.id} | op.result | ({"seen": seen} if seen else {})]
 
         await self._flush()

@@ -484,17 +484,16 @@ class Worker:
             request = [job.fields for job in group.jobs]
             return await self._children.run(request, lambda kind, at, value: group.jobs[at].tell(kind, value), self.grace)
         tasks = [Task(job.fields, job.tell) for job in group.jobs]
-        if not self.payloads.idle:
-            for task in tasks:
-                task.input = await asyncio.to_thread(self.payloads.decode, task.input)
+        for task in tasks:
+            task.input = await self.payloads.decoded(task.input)
         group.guard = Guard(handler.function(tasks) if handler.batch else handler.function(tasks[0], tasks[0].input))
         outputs = await group.guard
         encoded: list[Fields] = []
-        for output in checked_batch(outputs, tasks) if handler.batch else [outputs]:
+        for output, task in zip(checked_batch(outputs, tasks) if handler.batch else [outputs], tasks):
             if isinstance(output, BaseException):
                 encoded.append(failure(output))
             else:
-                encoded.append({"output": self.payloads.encode(output) if self.payloads.idle else await asyncio.to_thread(self.payloads.encode, output)})
+                encoded.append({"output": await self.payloads.encoded(output, f"runs/{task.run_id}")})
         return encoded
 
     async def _execute_code(self, group: Group) -> Fields | None:

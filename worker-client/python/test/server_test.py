@@ -1,7 +1,7 @@
 """The worker and the clients on a server: run below test/with-server, with orch.test_clock on."""
 import asyncio
-import base64
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -217,7 +217,7 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(client.payloads.show(self.task(failed, "only")[3])["message"], "secret words")
         stored = self.sql("select string_agg(e::text, ' ') from orch.events e where run_id in (%s, %s)", run, failed)
         self.assertNotIn("secret", stored)
-        self.assertIn(base64.b64encode(b'}"sdrow').decode()[:6], stored.replace("\\", ""))
+        self.assertIn("sdrow terces", stored)
         self.stop(worker)
 
     def test_a_run_exists_when_the_callers_transaction_commits(self):
@@ -273,12 +273,11 @@ class ServerTest(unittest.TestCase):
 class Reverse:
     """Stands for encryption."""
 
-    name = "reverse"
+    def encode(self, value):
+        return json.dumps(value)[::-1]
 
-    def encode(self, data):
-        return data[::-1]
-
-    decode = encode
+    def decode(self, value):
+        return json.loads(value[::-1])
 
 
 if __name__ == "__main__":
