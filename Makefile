@@ -15,9 +15,9 @@ export PG_CONFIG BUILD
 # Debian packages by their names: what building needs, what tests and checks need beside, and what only the long tests do.
 PG_MAJOR ?= 15
 packages = build-essential cmake pkg-config postgresql-$(PG_MAJOR) postgresql-server-dev-$(PG_MAJOR) postgresql-$(PG_MAJOR)-cron libpq-dev libkrb5-dev \
-	nlohmann-json3-dev libcurl4-openssl-dev libfyaml-dev libcli11-dev libspdlog-dev prometheus-cpp-dev python3 python3-yaml procps util-linux
+	nlohmann-json3-dev libcurl4-openssl-dev libfyaml-dev libcli11-dev libspdlog-dev prometheus-cpp-dev python3 python3-yaml python3-psycopg procps util-linux
 packages_of_tests = libgtest-dev openssl postgresql-$(PG_MAJOR)-pgtap postgresql-$(PG_MAJOR)-plpgsql-check libtap-parser-sourcehandler-pgtap-perl \
-	clang-format-16 clang-tidy-16 shellcheck
+	clang-format-16 clang-tidy-16 shellcheck python3-mypy python3-pyflakes
 packages_of_soak = clang-16 libclang-rt-16-dev xxd sqlsmith
 # Node and npm are Debian's only where nobody else has brought them: worker-client/typescript/build looks for one of 20 or newer.
 wanted = $(packages) $(packages_of_tests) $(if $(shell command -v npm),,nodejs npm)
@@ -88,7 +88,7 @@ sources = $(shell git ls-files '*.cpp' '*.hpp')
 format:  ## put all C++ into the one format
 	@clang-format-16 -i $(sources)
 
-lint: programs  ## formatting, clang-tidy and shellcheck
+lint: programs  ## formatting, clang-tidy, shellcheck, and the types of the Python client
 	@test/lint
 
 hooks:  ## before each commit: the format of what is staged and the quick tests
