@@ -67,4 +67,5 @@ def main() -> None:
         sys.exit(str(refused))
 
 
-main()
+if __name__ == "__main__":
+    main()

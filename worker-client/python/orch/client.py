@@ -26,6 +26,13 @@ Run = uuid.UUID | str
 Rows = list[dict[str, Any]]
 OVER = ("succeeded", "failed", "timed_out", "cancelled")
 LONGEST_WAIT = 600.0
+HISTORY = """
+    select t.task_id as id, t.state, t.output, t.error, t.finished_at::text as ended_at, t.task_no as no,
+        case when e.kind = 'task_added' then e.data - 'input' - 'state' else jsonb_strip_nulls(jsonb_build_object('step', true, 'seen', e.data -> 'seen')) end as definition
+    from orch.tasks as t
+    join orch.events as e on e.run_id = t.run_id and e.task_id = t.task_id and e.kind in ('task_added', 'step_recorded')
+    where t.run_id = %s and t.task_no > 0
+    order by t.task_no"""
 
 
 class Registered(NamedTuple):
@@ -125,7 +132,7 @@ class Calls:
                     lambda rows: [Event(**row) for row in rows])
 
     def history(self, run: Run) -> Call[list[Fields]]:
-        return Call("select id, state, output, error, ended_at::text, no, definition from orch.run_history(%s)", [run], lambda rows: rows)
+        return Call(HISTORY, [run], lambda rows: rows)
 
 
 def refusal(refused: psycopg.Error) -> Error:

@@ -14,7 +14,8 @@ from collections import Counter, deque
 from typing import Any, Callable
 
 from .context import Context, ContinueAsNew
-from .errors import Error, Fields, Skip, describe, error, failure, is_retryable, raised_from
+from .errors import Error, Fields, Skip, TaskError, describe, error, failure, is_retryable, raised_from
+from .guard import in_thread
 from .journal import FINAL, Entry, Interrupted, Journal, executor_of
 from .loop import BlockedLoop
 from .payloads import Payloads
@@ -353,14 +354,18 @@ class Execution:
             await self.journal.pause(delay)
         self._ended.append(op)
 
-    async def _call(self, op: Op, *arguments: Any) -> Any:
+    async def _call(self, op: Op) -> Any:
         assert op.function
-        if inspect.iscoroutinefunction(op.function):
-            result = op.function(*arguments)
-        else:
-            result = asyncio.to_thread(op.function, *arguments)
-        value = await asyncio.wait_for(result, op.policy.get("timeout_seconds"))
-        return await value if inspect.isawaitable(value) else value
+        seconds = op.policy.get("timeout_seconds")
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                value = op.function() if inspect.iscoroutinefunction(op.function) else await in_thread(op.function)
+                return await value if inspect.isawaitable(value) else value
+        except TimeoutError:
+            if limit.expired():
+                raise TaskError("timeout", "timeout", f"step {op.id} did not end within its {seconds} s") from None
+            raise
 
     async def _in_transaction(self, op: Op) -> Any:
         assert op.function

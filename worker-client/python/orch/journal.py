@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Callable, Protocol, Sequence
 
 import psycopg
 
-from .errors import Error, Fields
+from .errors import Error, Fields, TaskError
+from .guard import in_thread
 from .session import Row, array, json_of, with_defaults
 
 if TYPE_CHECKING:
@@ -131,16 +132,18 @@ class Engine:
                         committing = True
                         await connection.commit()
                 return value
-            plain = await asyncio.to_thread(lambda: psycopg.connect(database))
+            plain = await in_thread(lambda: psycopg.connect(database))
             try:
-                value = await asyncio.to_thread(function, plain)
+                value = await in_thread(function, plain)
+                if inspect.isawaitable(value):
+                    raise TaskError("validation", "not_async", "an async function for a step in a transaction is given as it is, not wrapped in a lambda")
                 async with lock:
-                    await asyncio.to_thread(plain.execute, sql, [self._lease, json_of(entry(value))])
+                    await in_thread(plain.execute, sql, [self._lease, json_of(entry(value))])
                     committing = True
-                    await asyncio.to_thread(plain.commit)
+                    await in_thread(plain.commit)
                 return value
             finally:
-                await asyncio.to_thread(plain.close)
+                plain.close()
         except psycopg.Error as refused:
             if committing and (refused.sqlstate is None or refused.sqlstate[:2] in ("08", "57")):
                 raise Interrupted from refused

@@ -1,6 +1,8 @@
 """Durable code in memory: replay, order, retries, signals, children, changed code."""
 import asyncio
 import datetime
+import pathlib
+import time
 import unittest
 
 import orch
@@ -367,6 +369,37 @@ class DurableTest(unittest.IsolatedAsyncioTestCase):
         self.workflow(tells)
         await self.env.result("tells")
         self.assertEqual((self.env.runs[0].logs, self.env.runs[0].tags), (["before", "after"], {"colour": "red"}))
+
+    async def test_a_step_in_place_that_takes_too_long_is_a_timeout(self):
+        async def slow(ctx, input):
+            try:
+                await ctx.step("thread", lambda: time.sleep(60), timeout_seconds=0.05, retries=0)
+            except orch.TaskError as error:
+                return error.class_
+
+        self.workflow(slow)
+        self.assertEqual(await self.env.result("slow"), "timeout")
+
+    async def test_the_core_stays_small(self):
+        def lines(*modules):
+            folder = pathlib.Path(orch.__file__).parent
+            return sum(len((folder / f"{module}.py").read_text().splitlines()) for module in modules)
+
+        self.assertLess(lines("session", "tasks", "worker", "guard", "children"), 1200)
+        self.assertLess(lines("journal", "loop", "context", "durable"), 1000)
+
+    async def test_a_failed_step_that_is_pending_again_is_done_again(self):
+        async def retried(ctx, input):
+            await ctx.step("before", self.step("before"))
+            return await ctx.step("failed", self.step("failed", "now"))
+
+        self.workflow(retried)
+        run = self.env.start("retried")
+        await self.env.run()
+        run.history[-1].state, run.history[-1].output = "pending", None
+        self.made.clear()
+        self.assertEqual(await replay(retried, run.history), ["failed#1"])
+        self.assertEqual(self.made, ["failed"])
 
     async def test_a_connection_is_given_to_a_step_in_a_transaction(self):
         async def pays(ctx, input):

@@ -3,7 +3,6 @@
 A point is the moment before and after each statement that the worker sends, each commit, and each effect. For each one there is a workflow of its own whose
 first worker dies there by SIGKILL; then one worker for all of them ends what they left. `killed.py worker POINT` and `killed.py survivor N` are those workers.
 """
-import asyncio
 import collections
 import os
 import pathlib

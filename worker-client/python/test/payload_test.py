@@ -1,7 +1,6 @@
 """Large values: references, verification, retention; in a directory, and on a server that speaks S3 where node has one."""
 import asyncio
 import datetime
-import os
 import pathlib
 import shutil
 import socket

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import unittest
 
 import psycopg
 
+import fixtures
 import orch
+from orch.testing import replay
 
 URL = os.environ["ORCH_DATABASE_URL"]
 HERE = pathlib.Path(__file__).parent
@@ -72,6 +75,17 @@ class ServerTest(unittest.TestCase):
     def over(self, run):
         with contextlib.suppress(orch.RunFailed):
             self.client.result(run, timeout=PATIENCE)
+
+    def test_the_worker_of_the_readme_works(self):
+        program = re.search(r"```python\n(.*?)```", (HERE.parent / "README.md").read_text(), re.S)[1]
+        self.assertLessEqual(len(list(filter(None, program.split("\n")))), 15)
+        process = subprocess.Popen([sys.executable, "-c", program], env=dict(os.environ, PYTHONPATH=str(HERE.parent)), stderr=subprocess.PIPE, text=True)
+        self.workers.append(process)
+        self.until("the workflow", lambda: self.sql("select true from orch.workflows where workflow = 'picture'"))
+        run = self.client.trigger("picture", {"file": "a.png", "height": 21})
+        self.assertEqual(self.client.result(run, timeout=PATIENCE)["wide"], 42)
+        self.until("the line", lambda: self.sql("select line from orch.logs where run_id = %s", run) == "resized a.png")
+        self.stop(process)
 
     def test_callables_get_input_as_arguments_or_metadata(self):
         self.worker("--callable", "fixtures")
@@ -176,6 +190,10 @@ class ServerTest(unittest.TestCase):
         run = self.client.trigger("many", {"rounds": 8})
         self.until("the wait", lambda: self.sql("select state from orch.tasks where run_id = %s and task_id = 'main'", run) == "waiting")
         self.assertEqual(self.sql("select count(*) from orch.tasks where run_id = %s", run), 4002)
+        history = self.client.history(run)
+        self.assertEqual(asyncio.run(replay(fixtures.many, history, {"rounds": 8})), [])
+        with self.assertRaisesRegex(orch.RunFailed, '"wait#1"'):
+            asyncio.run(replay(fixtures.many, history, {"rounds": 9}))
         self.sql("select _orch.advance_clock('61 minutes')")
         self.assertEqual(self.client.result(run, timeout=PATIENCE), 4000)
 
