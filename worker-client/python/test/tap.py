@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+import time
 import unittest
 
 here = pathlib.Path(__file__).parent
@@ -14,8 +15,12 @@ class Tap(unittest.TestResult):
     def name(self, test):
         return f"{suite}: {getattr(test, '_testMethodName', str(test))}"
 
+    def startTest(self, test):
+        super().startTest(test)
+        self.began = time.monotonic()
+
     def addSuccess(self, test):
-        print(f"ok - {self.name(test)}", flush=True)
+        print(f"ok - {self.name(test)} ({time.monotonic() - self.began:.1f} s)", flush=True)
 
     def addSkip(self, test, reason):
         print(f"ok - {self.name(test)} # SKIP {reason}", flush=True)
