@@ -26,13 +26,12 @@ Run = uuid.UUID | str
 Rows = list[dict[str, Any]]
 OVER = ("succeeded", "failed", "timed_out", "cancelled")
 LONGEST_WAIT = 600.0
+# Joined here: the server would look up the events of each task anew.
 HISTORY = """
-    select t.task_id as id, t.state, t.output, t.error, t.finished_at::text as ended_at, t.task_no as no,
-        case when e.kind = 'task_added' then e.data - 'input' - 'state' else jsonb_strip_nulls(jsonb_build_object('step', true, 'seen', e.data -> 'seen')) end as definition
-    from orch.tasks as t
-    join orch.events as e on e.run_id = t.run_id and e.task_id = t.task_id and e.kind in ('task_added', 'step_recorded')
-    where t.run_id = %s and t.task_no > 0
-    order by t.task_no"""
+    select task_id as id, kind as state, data as output, null::jsonb as error, null as ended_at, 0 as no
+    from orch.events where run_id = %s and kind in ('task_added', 'step_recorded')
+    union all
+    select task_id, state, output, error, finished_at::text, task_no from orch.tasks where run_id = %s and task_no > 0"""
 
 
 class Registered(NamedTuple):
@@ -132,7 +131,17 @@ class Calls:
                     lambda rows: [Event(**row) for row in rows])
 
     def history(self, run: Run) -> Call[list[Fields]]:
-        return Call(HISTORY, [run], lambda rows: rows)
+        def read(rows: Rows) -> list[Fields]:
+            definitions = {}
+            for row in rows:
+                if row["no"] == 0:
+                    data, in_place = row["output"], row["state"] == "step_recorded"
+                    kept = ("seen",) if in_place else data.keys() - {"input", "state"}
+                    definitions[row["id"]] = {key: data[key] for key in kept if key in data} | ({"step": True} if in_place else {})
+            tasks = [row | {"definition": definitions[row["id"]]} for row in rows if row["no"]]
+            return sorted(tasks, key=lambda row: int(row["no"]))
+
+        return Call(HISTORY, [run, run], read)
 
 
 def refusal(refused: psycopg.Error) -> Error:
