@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view secret_prefix = "ORCH_SECRET_";
 constexpr int skip_exit_code = 99;
 
-std::vector<std::string> environment_of(const task &work, const json &spec, secret_filler &secrets)
+std::vector<std::string> environment_of(const leased_task &work, const json &spec, secret_filler &secrets)
 {
     std::map<std::string, std::string, std::less<>> values;
     for (char **entry = environ; *entry; ++entry) {
@@ -53,7 +53,7 @@ std::vector<std::string> arguments_of(const json &command)
 /// Cuts a stream into the lines of the task's log while it comes in.
 class line_splitter {
 public:
-    line_splitter(task &work, std::string_view stream) : work_(work), stream_(stream) {}
+    line_splitter(leased_task &work, std::string_view stream) : work_(work), stream_(stream) {}
     void push(std::string_view bytes)
     {
         for (size_t newline; (newline = bytes.find('\n')) != bytes.npos; bytes.remove_prefix(newline + 1)) {
@@ -79,7 +79,7 @@ private:
         rest_.clear();
     }
     static constexpr size_t long_line = 8192;
-    task &work_;
+    leased_task &work_;
     std::string_view stream_;
     std::string rest_;
 };
@@ -145,7 +145,7 @@ std::string last_words(const captured_output &out, const captured_output &err)
 
 }  // namespace
 
-outcome run_command(task &work, process_guard &guard, std::chrono::milliseconds grace, size_t max_result, const secret_lookup &lookup)
+outcome run_command(leased_task &work, process_guard &guard, std::chrono::milliseconds grace, size_t max_result, const secret_lookup &lookup)
 {
     try {
         const auto spec = json::parse(work.spec);

@@ -3,15 +3,15 @@
 namespace orch {
 namespace {
 
-outcome ended_early(const task &work)
+outcome ended_early(const leased_task &work)
 {
-    if (work.interrupted() == task::reason::timed_out) return outcome::failure(error_json("timeout", "timeout", "the handler ran into its timeout"));
+    if (work.interrupted() == leased_task::reason::timed_out) return outcome::failure(error_json("timeout", "timeout", "the handler ran into its timeout"));
     return outcome::failure(error_json("cancelled", "cancelled", "the handler was told to stop"));
 }
 
 }  // namespace
 
-outcome run_handler(task &work, const handler_function &function)
+outcome run_handler(leased_task &work, const handler_function &function)
 {
     try {
         return outcome::success(function(work, json::parse(work.input)));
@@ -23,7 +23,7 @@ outcome run_handler(task &work, const handler_function &function)
         return outcome::failure(error);
     } catch (const std::exception &thrown) {
         // Asked to stop, it stopped in its own way.
-        if (work.interrupted() != task::reason::none) return ended_early(work);
+        if (work.interrupted() != leased_task::reason::none) return ended_early(work);
         if (const auto *refused = dynamic_cast<const error *>(&thrown))
             return outcome::failure(error_json(class_of_sqlstate(refused->code), refused->code, refused->what(), refused->detail));
         return outcome::failure(error_json("handler", "exception", thrown.what()));

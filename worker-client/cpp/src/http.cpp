@@ -80,7 +80,7 @@ json completion_of(json llm)
     return llm;
 }
 
-http_request request_of(const task &work, const json &spec, secret_filler &secrets)
+http_request request_of(const leased_task &work, const json &spec, secret_filler &secrets)
 {
     http_request request;
     header_set headers;
@@ -178,7 +178,7 @@ outcome refusal_of(const http_answer &answer, const std::string &host, const sec
 
 }  // namespace
 
-outcome run_http(task &work, const secret_lookup &lookup, size_t max_result)
+outcome run_http(leased_task &work, const secret_lookup &lookup, size_t max_result)
 {
     secret_filler secrets(lookup);
     try {
@@ -203,7 +203,7 @@ outcome run_http(task &work, const secret_lookup &lookup, size_t max_result)
         return {output_of(answer, spec.contains("llm"))};
     } catch (const task_error &refused) {
         // Told to stop because its time is over, by whoever saw it first.
-        const bool late = work.interrupted() == task::reason::timed_out;
+        const bool late = work.interrupted() == leased_task::reason::timed_out;
         if (late && refused.error_class == "cancelled") return outcome::failure(error_json("timeout", "timeout", "the request ran into its timeout"));
         return outcome::failure(error_json(refused.error_class, refused.code, secrets.redact(refused.what()), secrets.redact(refused.detail)));
     } catch (const std::exception &broken) {

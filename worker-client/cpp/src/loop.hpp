@@ -69,9 +69,9 @@ private:
     void collect_finished();
     void wake_at(time when) { next_ = std::min(next_, when); }
     void say(log_level level, const std::string &text, const task_context *about = nullptr) const;
-    void note_start(const task &work);
-    void note_end(const task &work, const outcome &ended);
-    outcome execute(task &work);
+    void note_start(const leased_task &work);
+    void note_end(const leased_task &work, const outcome &ended);
+    outcome execute(leased_task &work);
 
     // worker_calls.cpp: what is sent and what comes back
     void send_due(time now);
@@ -87,16 +87,16 @@ private:
     void take_tasks(const statement &sent, const rows &answer);
     void refuse_result(const statement &sent, const rows &answer, int row);
     void take_heartbeat(const statement &sent, const rows &answer);
-    void stop_task(task &work, task::reason why);
+    void stop_task(leased_task &work, leased_task::reason why);
     [[nodiscard]] int free_slots() const { return options.concurrency - busy_; }
 
     process_guard guard_;
     task_pool pool_;
     std::optional<connection> connection_;
     std::deque<statement> in_flight_;
-    std::map<std::string, std::shared_ptr<task>, std::less<>> tasks_;  // leased, and not known to be settled
-    std::deque<finished> finished_;                                    // to be settled
-    int busy_ = 0;                                                     // handed to the pool and not back
+    std::map<std::string, std::shared_ptr<leased_task>, std::less<>> tasks_;  // leased, and not known to be settled
+    std::deque<finished> finished_;                                           // to be settled
+    int busy_ = 0;                                                            // handed to the pool and not back
 
     bool hungry_ = true, asking_ = false, awaiting_ = false;
     bool one_by_one_ = false;  // a batch was refused as a whole: find the result that did it

@@ -11,11 +11,11 @@ namespace orch {
 
 struct task_pool::state {
     ~state() { ::close(event); }
-    std::function<outcome(task &)> run;
+    std::function<outcome(leased_task &)> run;
     int event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     std::mutex lock;
     std::condition_variable changed;
-    std::deque<std::shared_ptr<task>> waiting;
+    std::deque<std::shared_ptr<leased_task>> waiting;
     std::vector<finished> done;
     std::vector<std::thread> threads;
     size_t idle = 0;
@@ -23,7 +23,7 @@ struct task_pool::state {
     bool ending = false;
 };
 
-task_pool::task_pool(std::function<outcome(task &)> run) : state_(std::make_shared<state>()) { state_->run = std::move(run); }
+task_pool::task_pool(std::function<outcome(leased_task &)> run) : state_(std::make_shared<state>()) { state_->run = std::move(run); }
 
 task_pool::~task_pool()
 {
@@ -36,10 +36,10 @@ task_pool::~task_pool()
     for (auto &thread : threads) stuck ? thread.detach() : thread.join();
 }
 
-void task_pool::start(std::shared_ptr<task> task)
+void task_pool::start(std::shared_ptr<leased_task> leased)
 {
     const std::lock_guard hold(state_->lock);
-    state_->waiting.push_back(std::move(task));
+    state_->waiting.push_back(std::move(leased));
     if (state_->waiting.size() > state_->idle) state_->threads.emplace_back(work, state_);
     else state_->changed.notify_one();
 }
@@ -52,14 +52,14 @@ void task_pool::work(const std::shared_ptr<state> &shared)
         shared->changed.wait(hold, [&] { return shared->ending || !shared->waiting.empty(); });
         --shared->idle;
         if (shared->ending) return;
-        auto task = std::move(shared->waiting.front());
+        auto leased = std::move(shared->waiting.front());
         shared->waiting.pop_front();
         ++shared->busy;
         hold.unlock();
-        auto ended = shared->run(*task);
+        auto ended = shared->run(*leased);
         hold.lock();
         --shared->busy;
-        shared->done.emplace_back(std::move(task), std::move(ended));
+        shared->done.emplace_back(std::move(leased), std::move(ended));
         ::eventfd_write(shared->event, 1);
     }
 }

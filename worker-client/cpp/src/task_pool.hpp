@@ -1,6 +1,6 @@
 #pragma once
 
-#include "task.hpp"
+#include "leased_task.hpp"
 
 #include <functional>
 #include <memory>
@@ -12,15 +12,15 @@ namespace orch {
 /// Threads that run tasks. They are started as they are needed and live on until the pool ends, since a command's life is tied to its thread.
 class task_pool {
 public:
-    using finished = std::pair<std::shared_ptr<task>, outcome>;
+    using finished = std::pair<std::shared_ptr<leased_task>, outcome>;
 
-    explicit task_pool(std::function<outcome(task &)> run);
+    explicit task_pool(std::function<outcome(leased_task &)> run);
     /// Waits for idle threads; one that is still inside a handler is left to end by itself.
     ~task_pool();
     task_pool(const task_pool &) = delete;
     task_pool &operator=(const task_pool &) = delete;
 
-    void start(std::shared_ptr<task> work);
+    void start(std::shared_ptr<leased_task> work);
     /// Readable when something finished or `wake` was called.
     [[nodiscard]] int event() const noexcept;
     void wake() const noexcept;

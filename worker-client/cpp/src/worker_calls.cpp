@@ -191,7 +191,7 @@ void worker::loop::refused(statement sent, const error &why)
         break;
     case call::heartbeat: say(log_level::warning, "the heartbeat failed: " + text); break;
     case call::log:
-        if (const auto found = tasks_.find(sent.lease); why.code == "OR010" && found != tasks_.end()) stop_task(*found->second, task::reason::lost);
+        if (const auto found = tasks_.find(sent.lease); why.code == "OR010" && found != tasks_.end()) stop_task(*found->second, leased_task::reason::lost);
         else say(log_level::debug, "log lines were refused: " + text);
         break;
     case call::release: say(log_level::warning, "giving back failed: " + text); break;
@@ -213,7 +213,7 @@ void worker::loop::take_tasks(const statement &sent, const rows &answer)
             continue;
         }
         ++leased;
-        auto work = std::make_shared<task>(answer, row);
+        auto work = std::make_shared<leased_task>(answer, row);
         if (draining_) {
             unwanted.push_back(work->lease);
             continue;
@@ -252,11 +252,11 @@ void worker::loop::refuse_result(const statement &sent, const rows &answer, int 
     finished_.emplace_back(work, std::move(failed));
 }
 
-void worker::loop::stop_task(task &work, task::reason why)
+void worker::loop::stop_task(leased_task &work, leased_task::reason why)
 {
-    if (work.interrupted() == task::reason::none)
+    if (work.interrupted() == leased_task::reason::none)
         say(log_level::warning,
-            "task " + work.task_id + " of run " + work.run_id + (why == task::reason::lost ? " was given to another worker" : " is cancelled") +
+            "task " + work.task_id + " of run " + work.run_id + (why == leased_task::reason::lost ? " was given to another worker" : " is cancelled") +
                 ": stopping it",
             &work);
     work.interrupt(why);
@@ -272,11 +272,11 @@ void worker::loop::take_heartbeat(const statement &sent, const rows &answer)
         const auto lease = answer.text(row, "lease"), status = answer.text(row, "status");
         const auto found = tasks_.find(lease);
         if (found != tasks_.end() && status != "lost") found->second->absences = 0;
-        if (found != tasks_.end() && status == "cancel") stop_task(*found->second, task::reason::cancelled);
+        if (found != tasks_.end() && status == "cancel") stop_task(*found->second, leased_task::reason::cancelled);
         if (found == tasks_.end() && status == "ok") unknown.push_back(lease);
     }
     for (const auto &[lease, work] : tasks_)
-        if (work->absences >= absences_of_lost) stop_task(*work, task::reason::lost);
+        if (work->absences >= absences_of_lost) stop_task(*work, leased_task::reason::lost);
 
     const bool predecessor = std::exchange(new_process_, false);
     if (unknown.empty()) return;

@@ -37,7 +37,7 @@ std::string array_of(const std::vector<std::string> &items)
 
 }  // namespace
 
-worker::loop::loop(worker_options given) : options(std::move(given)), pool_([this](task &work) { return execute(work); })
+worker::loop::loop(worker_options given) : options(std::move(given)), pool_([this](leased_task &work) { return execute(work); })
 {
     options.concurrency = std::max(options.concurrency, 1);
     if (options.id.empty()) options.id = made_up_id(dice_);
@@ -46,7 +46,7 @@ worker::loop::loop(worker_options given) : options(std::move(given)), pool_([thi
 worker::loop::~loop()
 {
     // Only after an exception out of run is there anything left: end it, since the pool's threads are joined.
-    for (const auto &[lease, work] : tasks_) work->interrupt(task::reason::draining);
+    for (const auto &[lease, work] : tasks_) work->interrupt(leased_task::reason::draining);
     guard_.kill_all();
 }
 
@@ -55,7 +55,7 @@ void worker::loop::say(log_level level, const std::string &text, const task_cont
     if (options.log) options.log(level, text, about);
 }
 
-void worker::loop::note_start(const task &work)
+void worker::loop::note_start(const leased_task &work)
 {
     ++busy_;
     ++company->busy;
@@ -63,14 +63,14 @@ void worker::loop::note_start(const task &work)
     say(log_level::debug, "task " + work.task_id + " of run " + work.run_id + " starts", &work);
 }
 
-void worker::loop::note_end(const task &work, const outcome &ended)
+void worker::loop::note_end(const leased_task &work, const outcome &ended)
 {
     const auto why = work.interrupted();
-    const std::string_view word = why == task::reason::lost          ? "lost"
+    const std::string_view word = why == leased_task::reason::lost          ? "lost"
                                   : ended.is_success()               ? "succeeded"
                                   : ended.is_skip()                  ? "skipped"
-                                  : why == task::reason::draining    ? "released"
-                                  : why == task::reason::cancelled   ? "cancelled"
+                                  : why == leased_task::reason::draining    ? "released"
+                                  : why == leased_task::reason::cancelled   ? "cancelled"
                                   : ended.error_class() == "timeout" ? "timed_out"
                                                                      : "failed";
     const std::chrono::duration<double> took = clock::now() - work.leased_at;
@@ -87,7 +87,7 @@ void worker::loop::note_end(const task &work, const outcome &ended)
         &work);
 }
 
-outcome worker::loop::execute(task &work)
+outcome worker::loop::execute(leased_task &work)
 {
     const auto lookup = [this](const std::string &name) { return find_secret(options.secrets_dir, name); };
     if (work.executor == "command" && options.commands) return run_command(work, guard_, options.grace, max_result_, lookup);
@@ -205,12 +205,12 @@ void worker::loop::collect_finished()
     for (auto &ended : pool_.take_finished()) {
         note_end(*ended.first, ended.second);
         const auto why = ended.first->interrupted();
-        if (why == task::reason::lost) {
+        if (why == leased_task::reason::lost) {
             tasks_.erase(ended.first->lease);
             continue;
         }
         // Ended because this worker ends: given back by finish(), as if it had never been leased. A success counts all the same.
-        if (why == task::reason::draining && ended.second.is_failure()) continue;
+        if (why == leased_task::reason::draining && ended.second.is_failure()) continue;
         finished_.push_back(std::move(ended));
     }
 }
@@ -219,7 +219,7 @@ void worker::loop::expire_deadlines(time now)
 {
     for (const auto &[lease, work] : tasks_) {
         if (!work->deadline || work->executor == "command") continue;  // a command's thread keeps its own time
-        if (now >= *work->deadline) work->interrupt(task::reason::timed_out);
+        if (now >= *work->deadline) work->interrupt(leased_task::reason::timed_out);
         else wake_at(*work->deadline);
     }
 }
@@ -259,7 +259,7 @@ void worker::loop::finish()
             collect_finished();
         }
     };
-    for (const auto &[lease, work] : tasks_) work->interrupt(task::reason::draining);
+    for (const auto &[lease, work] : tasks_) work->interrupt(leased_task::reason::draining);
     const bool at_once = stops_ > 1;
     if (at_once) guard_.kill_all();
     // First nothing runs here any more, then it may run elsewhere.

@@ -1,5 +1,5 @@
 #include "batch_collector.hpp"
-#include "task.hpp"
+#include "leased_task.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ std::vector<std::string> all_of(batch_collector &collector, const std::vector<js
     threads.reserve(inputs.size());
     for (size_t i = 0; i < inputs.size(); ++i)
         threads.emplace_back([&, i] {
-            task work;
+            leased_task work;
             try {
                 ended[i] = collector.run(work, inputs[i]).dump();
             } catch (const std::exception &thrown) {

@@ -15,7 +15,7 @@ namespace {
 using namespace orch;
 using namespace std::chrono_literals;
 
-struct task_of : task {
+struct task_of : leased_task {
     explicit task_of(const json &spec, const json &input = nullptr);
 };
 
@@ -45,7 +45,7 @@ struct ended {
     std::chrono::milliseconds took;
 };
 
-ended run(task &work, std::chrono::milliseconds grace = 5s, size_t max_result = size_t{1} << 20)
+ended run(leased_task &work, std::chrono::milliseconds grace = 5s, size_t max_result = size_t{1} << 20)
 {
     process_guard guard;
     const auto begun = std::chrono::steady_clock::now();
@@ -199,7 +199,7 @@ TEST(command, a_cancel_stops_it)
     task_of work(json{{"command", "sleep 60"}});
     std::thread later([&] {
         std::this_thread::sleep_for(200ms);
-        work.interrupt(task::reason::cancelled);
+        work.interrupt(leased_task::reason::cancelled);
     });
     const auto stopped = run(work);
     later.join();
@@ -253,7 +253,7 @@ TEST(command, a_flood_of_lines_is_bounded)
 
 TEST(handlers, flaky_fails_as_often_as_it_is_told)
 {
-    task work;
+    leased_task work;
     work.attempt = 2;
     EXPECT_THROW((void)flaky_handler(work, {{"fail_times", 2}}), task_error);
     work.attempt = 3;
@@ -273,7 +273,7 @@ TEST(handlers, flaky_fails_as_often_as_it_is_told)
 TEST(handlers, what_they_throw_becomes_the_error)
 {
     const auto error_of = [](const handler_function &function) {
-        task work;
+        leased_task work;
         work.input = "null";
         return json::parse("{" + run_handler(work, function).fields + "}")["error"];
     };

@@ -104,7 +104,7 @@ request_task::request_task(const json &http)
 
 std::optional<std::string> lookup(const std::string &name) { return name == "KEY" ? std::optional<std::string>("s3cret") : std::nullopt; }
 
-json request(task &work, size_t max_result = size_t{1} << 20) { return json::parse("{" + run_http(work, lookup, max_result).fields + "}"); }
+json request(leased_task &work, size_t max_result = size_t{1} << 20) { return json::parse("{" + run_http(work, lookup, max_result).fields + "}"); }
 json request(const json &http, size_t max_result = size_t{1} << 20)
 {
     request_task work(http);
@@ -217,7 +217,7 @@ TEST(http, a_timeout_and_a_stop_end_it_at_once)
     request_task stopped(json{{"url", server.url()}});
     std::thread stopper([&] {
         while (server.requests < 2) std::this_thread::sleep_for(1ms);
-        stopped.interrupt(task::reason::cancelled);
+        stopped.interrupt(leased_task::reason::cancelled);
     });
     EXPECT_EQ(request(stopped)["error"]["class"], "cancelled");
     stopper.join();

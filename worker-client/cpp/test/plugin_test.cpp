@@ -1,5 +1,5 @@
 #include "orch/plugins.hpp"
-#include "task.hpp"
+#include "leased_task.hpp"
 
 #include <gtest/gtest.h>
 
@@ -43,7 +43,7 @@ TEST(plugin, its_handlers_run_tasks)
     const auto handlers = load_plugin(beside_us("orch_example_plugin.so"));
     ASSERT_EQ(handlers.size(), 1u);
     EXPECT_EQ(handlers[0].name, "wordcount");
-    task work;
+    leased_task work;
     EXPECT_EQ(handlers[0].function(work, "three words here"), (json{{"words", 3}}));
     EXPECT_NE(work.take_lines().find("3 words in attempt 1"), std::string::npos);
     EXPECT_EQ(work.take_progress(std::chrono::steady_clock::now()), R"({"done":1})");

@@ -1,4 +1,4 @@
-#include "task.hpp"
+#include "leased_task.hpp"
 #include "worker_log.hpp"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@ using namespace orch;
 
 TEST(worker_log, a_line_of_json_names_run_task_attempt_and_trace)
 {
-    task work;
+    leased_task work;
     work.run_id = "r";
     work.task_id = "t";
     work.attempt = 2;

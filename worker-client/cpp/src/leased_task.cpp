@@ -1,4 +1,4 @@
-#include "task.hpp"
+#include "leased_task.hpp"
 
 #include "orch/text.hpp"
 
@@ -47,9 +47,9 @@ double seconds_of(const rows &leased, int row, const json &spec)
 
 }  // namespace
 
-task::task() : leased_at(std::chrono::steady_clock::now()) { stop = stop_source_.get_token(); }
+leased_task::leased_task() : leased_at(std::chrono::steady_clock::now()) { stop = stop_source_.get_token(); }
 
-task::task(const rows &leased, int row) : task()
+leased_task::leased_task(const rows &leased, int row) : leased_task()
 {
     run_id = leased.text(row, "run_id");
     task_id = leased.text(row, "task_id");
@@ -67,7 +67,7 @@ task::task(const rows &leased, int row) : task()
         deadline = leased_at + std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
-void task::log(std::string_view line, std::string_view stream)
+void leased_task::log(std::string_view line, std::string_view stream)
 {
     const std::lock_guard hold(lock_);
     do {
@@ -81,7 +81,7 @@ void task::log(std::string_view line, std::string_view stream)
     } while (!line.empty());
 }
 
-void task::progress(const json &details)
+void leased_task::progress(const json &details)
 {
     auto text = without_nul_escapes(details.dump());  // jsonb would refuse them, and the heartbeat with them
     if (text.size() > max_progress) throw std::length_error("progress of " + std::to_string(text.size()) + " bytes, more than " + std::to_string(max_progress));
@@ -89,13 +89,13 @@ void task::progress(const json &details)
     progress_ = std::move(text);
 }
 
-std::string task::take_lines()
+std::string leased_task::take_lines()
 {
     const std::lock_guard hold(lock_);
     return lines_.empty() ? std::string() : std::exchange(lines_, {}) + "]";
 }
 
-std::string task::take_progress(std::chrono::steady_clock::time_point now)
+std::string leased_task::take_progress(std::chrono::steady_clock::time_point now)
 {
     const std::lock_guard hold(lock_);
     if (progress_.empty() || now - progress_at_ < between_progress) return {};
@@ -103,7 +103,7 @@ std::string task::take_progress(std::chrono::steady_clock::time_point now)
     return std::exchange(progress_, {});
 }
 
-void task::interrupt(reason why)
+void leased_task::interrupt(reason why)
 {
     auto none = reason::none;
     why_.compare_exchange_strong(none, why);

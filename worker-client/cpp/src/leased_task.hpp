@@ -11,10 +11,10 @@
 namespace orch {
 
 /// A leased task and all that this worker knows of it. The loop and the task's thread share it.
-class task : public task_context {
+class leased_task : public task_context {
 public:
-    task();
-    task(const rows &leased, int row);
+    leased_task();
+    leased_task(const rows &leased, int row);
 
     void log(std::string_view line, std::string_view stream) override;
     void progress(const json &details) override;

@@ -1,4 +1,4 @@
-#include "task.hpp"
+#include "leased_task.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 TEST(progress, the_newest_is_taken_once_and_not_twice_a_second)
 {
-    task work;
+    leased_task work;
     const auto now = std::chrono::steady_clock::now();
     EXPECT_EQ(work.take_progress(now), "");
     work.progress({{"row", 1}});
@@ -23,14 +23,14 @@ TEST(progress, the_newest_is_taken_once_and_not_twice_a_second)
 
 TEST(progress, has_a_limit)
 {
-    task work;
+    leased_task work;
     EXPECT_NO_THROW(work.progress(std::string(4094, 'x')));
     EXPECT_THROW(work.progress(std::string(4095, 'x')), std::length_error);
 }
 
 TEST(progress, holds_nothing_that_jsonb_refuses)
 {
-    task work;
+    leased_task work;
     work.progress(std::string("a\0b", 3));
     EXPECT_EQ(work.take_progress(std::chrono::steady_clock::now()), R"("a\ufffdb")");
 }
