@@ -15,4 +15,10 @@ namespace orch {
 /// Runs a handler; whatever it throws becomes the attempt's error.
 [[nodiscard]] outcome run_handler(leased_task &work, const handler_function &function);
 
+/// The exception that is being handled, as the error of an attempt or a step. Call it in a catch block.
+[[nodiscard]] json thrown_error();
+
+/// How an attempt ends that has stopped because it was asked to.
+[[nodiscard]] outcome ended_early(const leased_task &work);
+
 }  // namespace orch

@@ -1,7 +1,6 @@
 #include "executors.hpp"
 
 namespace orch {
-namespace {
 
 outcome ended_early(const leased_task &work)
 {
@@ -9,7 +8,22 @@ outcome ended_early(const leased_task &work)
     return outcome::failure(error_json("cancelled", "cancelled", "the handler was told to stop"));
 }
 
-}  // namespace
+json thrown_error()
+{
+    try {
+        throw;
+    } catch (const task_error &stated) {
+        auto error = error_json(stated.error_class, stated.code, stated.what(), stated.detail);
+        if (stated.retry_after) error["retry_after_seconds"] = std::chrono::duration<double>(*stated.retry_after).count();
+        return error;
+    } catch (const error &refused) {
+        return error_json(class_of_sqlstate(refused.code), refused.code, refused.what(), refused.detail);
+    } catch (const std::exception &thrown) {
+        return error_json("handler", "exception", thrown.what());
+    } catch (...) {
+        return error_json("unknown", "exception", "the handler threw something that is no std::exception");
+    }
+}
 
 outcome run_handler(leased_task &work, const handler_function &function)
 {
@@ -17,18 +31,13 @@ outcome run_handler(leased_task &work, const handler_function &function)
         return outcome::success(function(work, json::parse(work.input)));
     } catch (const skip_task &skipped) {
         return outcome::skip(skipped.what());
-    } catch (const task_error &stated) {
-        auto error = error_json(stated.error_class, stated.code, stated.what(), stated.detail);
-        if (stated.retry_after) error["retry_after_seconds"] = std::chrono::duration<double>(*stated.retry_after).count();
-        return outcome::failure(error);
-    } catch (const std::exception &thrown) {
+    } catch (const task_error &) {
+        return outcome::failure(thrown_error());
+    } catch (const std::exception &) {
         // Asked to stop, it stopped in its own way.
-        if (work.interrupted() != leased_task::reason::none) return ended_early(work);
-        if (const auto *refused = dynamic_cast<const error *>(&thrown))
-            return outcome::failure(error_json(class_of_sqlstate(refused->code), refused->code, refused->what(), refused->detail));
-        return outcome::failure(error_json("handler", "exception", thrown.what()));
+        return work.interrupted() != leased_task::reason::none ? ended_early(work) : outcome::failure(thrown_error());
     } catch (...) {
-        return outcome::failure(error_json("unknown", "exception", "the handler threw something that is no std::exception"));
+        return outcome::failure(thrown_error());
     }
 }
 

@@ -87,7 +87,7 @@ std::string answer(const std::string &status, const std::string &body = "", cons
 
 const std::string json_type = "Content-Type: application/json; charset=utf-8\r\n";
 
-struct request_task : task {
+struct request_task : leased_task {
     explicit request_task(const json &http);
 };
 

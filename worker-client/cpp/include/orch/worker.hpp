@@ -1,6 +1,8 @@
 #pragma once
 
 #include "orch/error.hpp"
+#include "orch/task.hpp"
+#include "orch/workflow.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -129,8 +131,21 @@ public:
     /// Serves tasks whose handler has this name. Call it before run. With a concurrency of its own it is to the engine a worker of its own, ID/NAME.
     void handler(std::string name, handler_function function, handler_options options = {});
     void handler(std::shared_ptr<executor> served, handler_options options = {});
+    /// The same for a coroutine: `[](orch::task_context &, json input) -> orch::task<json>`. It runs in the task's thread, which blocks while it is suspended.
+    template <class F>
+        requires std::same_as<std::invoke_result_t<F &, task_context &, json>, task<json>>
+    void handler(std::string name, F function, handler_options options = {})
+    {
+        handler(std::move(name), handler_function([function = std::move(function)](task_context &task, json input) mutable {
+                    return detail::wait_for(function(task, std::move(input)));
+                }),
+                options);
+    }
     /// Serves up to `most` tasks of this handler with one call, those that are there when the call before it has returned.
     void batch_handler(const std::string &name, int most, batch_function function);
+
+    /// Serves the runs of a workflow in code that were started with this version label, and registers it at the start. Call it before run.
+    void workflow(std::string name, workflow_function function, workflow_options options = {});
 
     /// Works until stop, in this thread and one more for each task. Throws orch::error when the first connection or the registration fails.
     void run();

@@ -1,0 +1,518 @@
+#include "code_run.hpp"
+
+#include "executors.hpp"
+
+#include <array>
+#include <cmath>
+#include <random>
+#include <ranges>
+
+namespace orch::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t max_threads = 32;
+constexpr size_t page = 1000;
+
+constexpr std::array executors{"handler", "command", "http", "callable", "sql", "sleep", "until", "signal", "workflow", "approval", "noop", "decision"};
+
+std::string_view executor_of(const json &definition)
+{
+    const auto found = std::ranges::find_if(executors, [&](const char *name) { return definition.contains(name); });
+    return found == executors.end() ? std::string_view() : *found;
+}
+
+/// What must be the same in the history and in the code: the kind, and whom it goes to. How long a wait is may change.
+std::string target_of(const json &definition)
+{
+    const auto executor = executor_of(definition);
+    if (executor.empty()) return definition.contains("tags") ? "a tag" : "a step in place";
+    if (executor == "sleep" || executor == "until") return "a wait";
+    const auto &what = definition.at(std::string(executor));
+    if (executor == "signal" && what.is_object()) return "the signal " + what.value("name", "");
+    if (executor == "workflow" && what.is_object()) return "the workflow " + what.value("id", "");
+    return "the " + std::string(executor) + " " + (what.is_string() ? what.get<std::string>() : what.dump());
+}
+
+outcome for_good(outcome failed)
+{
+    failed.fields += ",\"retry\":false";
+    return failed;
+}
+
+std::string retry_id(const std::string &id, int attempt) { return id + ":retry#" + std::to_string(attempt); }
+
+}  // namespace
+
+void begin_wait(waiter &who, std::span<const std::shared_ptr<op>> ops)
+{
+    for (const auto &one : ops)
+        if (!one->final) one->waiters.push_back(&who);
+}
+
+void end_wait(waiter &who, std::span<const std::shared_ptr<op>> ops)
+{
+    for (const auto &one : ops) std::erase(one->waiters, &who);
+}
+
+class code_run::step_context : public task_context {
+public:
+    step_context(leased_task &main, const std::string &id, int number, std::stop_token token, const json &options) : main_(main)
+    {
+        run_id = main.run_id;
+        task_id = id;
+        attempt = number;
+        idempotency_key = main.run_id + ":" + id;
+        traceparent = main.traceparent;
+        stop = std::move(token);
+        if (const double seconds = options.value("timeout_seconds", 0.0); seconds > 0)
+            deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+    }
+    void log(std::string_view line, std::string_view stream) override { main_.log(line, stream); }
+    void progress(const json &details) override { main_.progress(details); }
+
+private:
+    leased_task &main_;
+};
+
+code_run::code_run(leased_task &work, code_keeper &keeper, const workflow_function &function, std::string workflow, std::string version)
+    : work_(work), keeper_(keeper), function_(function), context_(*this), stop_steps_(work.stop, [this] { steps_stop_.request_stop(); })
+{
+    context_.run_id = work.run_id;
+    context_.workflow = std::move(workflow);
+    context_.version = std::move(version);
+    context_.attempt = work.attempt;
+    context_.input = json::parse(work.input);
+}
+
+code_run::~code_run()
+{
+    steps_stop_.request_stop();
+    undo_stop_.request_stop();
+    for (auto &[step, thread] : threads_) thread.join();
+    for (const auto frame : branches_ | std::views::reverse) frame.destroy();
+}
+
+std::optional<outcome> code_run::run()
+{
+    try {
+        load();
+        root_ = begin_branch([](code_run &self) -> orch::task<json> { co_return co_await self.function_(self.context_, self.context_.input); }(*this));
+        replay();
+        live();
+        if (!root_->final) return std::nullopt;
+        if (!entries_.empty()) flush();
+        return ended();
+    } catch (const abandoned &) {
+        return std::nullopt;
+    } catch (const non_deterministic &difference) {
+        keeper_.park(error_json("validation", "non_deterministic", difference.what(), "workflow " + context_.workflow + ", version " + context_.version));
+        return std::nullopt;
+    } catch (const task_error &) {
+        return for_good(outcome::failure(thrown_error()));
+    } catch (const error &refused) {
+        if (refused.code == "OR010" || refused.code == "OR012") return std::nullopt;
+        return outcome::failure(error_json(class_of_sqlstate(refused.code), refused.code, refused.what(), refused.detail));
+    }
+}
+
+std::optional<outcome> code_run::ended()
+{
+    try {
+        if (!root_->error) return outcome::success(root_->output);
+        std::rethrow_exception(root_->error);
+    } catch (const continued &next) {
+        keeper_.continue_as_new(next.input);
+        return std::nullopt;
+    } catch (const cancelled &) {
+        return for_good(ended_early(work_));
+    } catch (const step_error &) {
+        return for_good(outcome::failure(thrown_error()));  // its own retries are used up
+    } catch (...) {
+        const auto thrown = thrown_error();
+        const auto kind = thrown["class"].get<std::string>();
+        return kind == "infrastructure" || kind == "transient" ? outcome::failure(thrown) : for_good(outcome::failure(thrown));
+    }
+}
+
+void code_run::load()
+{
+    for (size_t read = page; read >= page;) {
+        auto rows = keeper_.history(rows_.empty() ? 0 : rows_.back().no);
+        read = rows.size();
+        std::ranges::move(rows, std::back_inserter(rows_));
+    }
+    for (size_t at = 0; at < rows_.size(); ++at) by_id_.emplace(rows_[at].id, at);
+    issued_.resize(rows_.size());
+    unissued_ = rows_.size();
+}
+
+// What the code asks for --------------------------------------------------------------------------------------------------------------------------------
+
+recorded *code_run::take(const std::string &id, const json &entry)
+{
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) {
+        if (unissued_ > 0 && new_while_replaying_.empty()) new_while_replaying_ = id + " (" + target_of(entry) + ")";
+        return nullptr;
+    }
+    auto &row = rows_[found->second];
+    if (target_of(row.definition) != target_of(entry))
+        throw_difference("step " + id + " is " + target_of(row.definition) + " in the history, and the code asks for " + target_of(entry));
+    if (!issued_[found->second]) --unissued_;
+    issued_[found->second] = true;
+    return &row;
+}
+
+void code_run::append(json entry)
+{
+    if (!seen_.empty()) entry["seen"] = std::exchange(seen_, json::array());
+    entries_.push_back(std::move(entry));
+}
+
+std::shared_ptr<op> code_run::begin(const std::string &name, json entry)
+{
+    auto begun = std::make_shared<op>();
+    begun->id = next_id(name);
+    if (cancelled_) {
+        begun->error = std::make_exception_ptr(cancelled("the run is being cancelled"));
+        begun->final = true;
+        return begun;
+    }
+    entry["id"] = begun->id;
+    if (!take(begun->id, entry)) append(std::move(entry));
+    open_.emplace(begun->id, begun);
+    return begun;
+}
+
+std::shared_ptr<op> code_run::begin_in_place(const std::string &name, in_place function, json options)
+{
+    auto step = std::make_shared<local>();
+    step->ended = std::make_shared<op>();
+    step->ended->id = next_id(name);
+    step->name = name;
+    step->function = std::move(function);
+    step->options = std::move(options);
+    locals_.emplace(step->ended->id, step);
+    if (take(step->ended->id, {{"step", true}})) return step->ended;
+    // Between two of its tries it may have waited for longer than a worker holds still.
+    const recorded *timer = nullptr;
+    for (const recorded *next; (next = take(retry_id(step->ended->id, step->attempt), {{"sleep", 0}})) != nullptr; timer = next) ++step->attempt;
+    if (timer && !is_final(timer->state)) {
+        auto waiting = std::make_shared<op>();
+        waiting->id = timer->id;
+        open_.emplace(timer->id, std::move(waiting));
+        retry_timers_.emplace(timer->id, step);
+    } else {
+        to_run_.push_back(step);
+    }
+    return step->ended;
+}
+
+std::shared_ptr<op> code_run::begin_branch(orch::task<json> branch)
+{
+    auto ended = std::make_shared<op>();
+    const auto drive = [](code_run &self, orch::task<json> body, std::shared_ptr<op> end) -> started {
+        try {
+            end->output = co_await std::move(body);
+        } catch (...) {
+            end->error = std::current_exception();
+        }
+        self.finish(*end);
+    };
+    branches_.push_back(drive(*this, std::move(branch), ended).frame);
+    return ended;
+}
+
+json code_run::value(const std::string &name, const std::function<json()> &make)
+{
+    const auto id = next_id(name);
+    if (const auto *row = take(id, {{"step", true}})) return row->output;
+    auto made = make();
+    append({{"id", id}, {"output", made}});
+    return made;
+}
+
+void code_run::tag(json tags)
+{
+    const auto id = next_id("tags");
+    json entry{{"id", id}, {"tags", std::move(tags)}};
+    if (!take(id, entry)) append(std::move(entry));
+}
+
+bool code_run::patched(std::string_view patch)
+{
+    if (const auto known = patches_.find(patch); known != patches_.end()) return known->second;
+    const auto id = "patched:" + std::string(patch) + "#1";
+    bool is = by_id_.contains(id);
+    if (is) {
+        (void)take(id, {{"step", true}});
+    } else if (unissued_ == 0) {
+        is = true;
+        append({{"id", id}, {"output", true}});
+    }
+    return patches_.emplace(patch, is).first->second;
+}
+
+void code_run::log(std::string_view line)
+{
+    if (!replaying()) work_.log(line, "log");
+}
+
+// What comes back ---------------------------------------------------------------------------------------------------------------------------------------
+
+void code_run::finish(op &ended)
+{
+    ended.final = true;
+    for (auto *who : std::exchange(ended.waiters, {}))
+        if (who->left > 0 && --who->left == 0) ready_.push_back(who->waiting);
+}
+
+void code_run::run_ready()
+{
+    while (!ready_.empty()) {
+        const auto next = ready_.front();
+        ready_.pop_front();
+        next.resume();
+    }
+    // Thrown to the code as well, which may have caught it.
+    if (!difference_.empty()) throw non_deterministic(difference_);
+    // Frames of branches that have ended, now and then: a loop may make any number of them.
+    if (branches_.size() < 2 * kept_branches_) return;
+    std::erase_if(branches_, [](auto frame) { return frame.done() && (frame.destroy(), true); });
+    kept_branches_ = std::max<size_t>(branches_.size(), 64);
+}
+
+void code_run::deliver(const recorded &row)
+{
+    if (const auto timer = retry_timers_.find(row.id); timer != retry_timers_.end()) {
+        to_run_.push_back(timer->second);
+        open_.erase(row.id);
+        retry_timers_.erase(timer);
+        return;
+    }
+    std::shared_ptr<op> ended;
+    if (const auto found = open_.find(row.id); found != open_.end()) {
+        ended = found->second;
+        open_.erase(found);
+    } else if (const auto step = locals_.find(row.id); step != locals_.end()) {
+        ended = step->second->ended;
+        locals_.erase(step);
+    } else {
+        return;  // a value, which the code has had at once
+    }
+    if (row.state == "succeeded" || row.state == "skipped") ended->output = row.output;
+    else if (row.state == "timed_out" && row.definition.contains("signal")) ended->timed_out_signal = true;
+    else ended->error = std::make_exception_ptr(step_error(row.id, row.state, row.error.is_object() ? row.error : json::object()));
+    finish(*ended);
+    run_ready();
+}
+
+void code_run::replay()
+{
+    run_ready();
+    std::unordered_set<std::string_view> delivered;
+    const auto next = [&](const recorded &row, size_t at) {
+        if (root_->final || !delivered.insert(row.id).second) return;
+        if (!issued_[at]) throw_difference(what_is_missing());
+        deliver(row);
+    };
+    for (size_t at = 0; at < rows_.size() && !root_->final; ++at) {
+        for (const auto &id : rows_[at].definition.value("seen", json::array()))
+            if (const auto found = by_id_.find(id.get_ref<const std::string &>()); found != by_id_.end()) next(rows_[found->second], found->second);
+        if (executor_of(rows_[at].definition).empty()) next(rows_[at], at);
+    }
+    std::vector<size_t> unseen;
+    for (size_t at = 0; at < rows_.size(); ++at)
+        if (is_final(rows_[at].state) && !delivered.contains(rows_[at].id)) unseen.push_back(at);
+    std::ranges::stable_sort(unseen, {}, [&](size_t at) { return rows_[at].ended; });
+    for (const auto at : unseen) {
+        if (root_->final) break;
+        if (!issued_[at]) throw_difference(what_is_missing());
+        if (open_.contains(rows_[at].id) && !retry_timers_.contains(rows_[at].id)) seen_.push_back(rows_[at].id);
+        next(rows_[at], at);
+    }
+    if (unissued_ > 0) throw_difference(what_is_missing());
+    delivering_ = false;
+}
+
+std::string code_run::what_is_missing() const
+{
+    const auto at = static_cast<size_t>(std::ranges::find(issued_, false) - issued_.begin());
+    const auto &row = rows_[at];
+    auto text = "the history holds " + row.id + " (" + target_of(row.definition) + ") as its entry " + std::to_string(row.no) + ", and the code ";
+    if (!new_while_replaying_.empty()) return text + "asks for " + new_while_replaying_;
+    return text + (root_->final ? "has ended before that" : "does not ask for it");
+}
+
+void code_run::throw_difference(const std::string &difference)
+{
+    if (difference_.empty()) difference_ = difference;
+    throw non_deterministic(difference_);
+}
+
+void code_run::live()
+{
+    for (;;) {
+        run_ready();
+        const auto why = work_.interrupted();
+        if (why == leased_task::reason::lost || why == leased_task::reason::draining) throw abandoned();
+        if (work_.stop.stop_requested() && !cancelled_ && !root_->final) cancel_awaits();
+        else if (!to_run_.empty() || !threads_.empty()) run_local();
+        else if (root_->final) return;
+        else if (suspend()) return;
+    }
+}
+
+bool code_run::suspend()
+{
+    std::vector<std::string> awaited, open;
+    const waiter *only = nullptr;
+    bool several = false;
+    for (const auto &[id, one] : open_) {
+        open.push_back(id);
+        const bool timer = retry_timers_.contains(id);
+        if (one->waiters.empty() && !timer) continue;
+        awaited.push_back(id);
+        for (const auto *who : one->waiters) {
+            several = several || (only && only != who);
+            only = who;
+        }
+        several = several || timer;
+    }
+    if (awaited.empty()) throw task_error("handler", "deadlock", "the code waits for nothing that could come");
+    json waits{{only && only->all && !several ? "all" : "any", awaited}};
+    if (!entries_.empty()) waits["steps"] = entries_;
+    if (keeper_.suspend(waits)) return true;
+    entries_ = json::array();
+    for (const auto &row : keeper_.outcomes(open)) {
+        if (!retry_timers_.contains(row.id)) seen_.push_back(row.id);
+        deliver(row);
+    }
+    return false;
+}
+
+void code_run::cancel_awaits()
+{
+    cancelled_ = true;
+    for (const auto &[id, one] : std::exchange(open_, {})) {
+        one->error = std::make_exception_ptr(cancelled("the run is being cancelled"));
+        finish(*one);
+    }
+    retry_timers_.clear();
+    run_ready();
+}
+
+void code_run::flush()
+{
+    if (entries_.empty()) return;
+    keeper_.record(entries_);
+    entries_ = json::array();
+}
+
+// Steps in place ----------------------------------------------------------------------------------------------------------------------------------------
+
+void code_run::run_local()
+{
+    keeper_.before_steps();
+    flush();
+    const auto stop = (cancelled_ ? undo_stop_ : steps_stop_).get_token();
+    const bool alone = to_run_.size() == 1 && threads_.empty();
+    while (!to_run_.empty() && threads_.size() < max_threads) {
+        auto step = to_run_.front();
+        to_run_.pop_front();
+        if (alone) {
+            run_attempts(*step, stop);
+            ended_local_.push_back(std::move(step));
+            break;
+        }
+        auto *key = step.get();
+        threads_.emplace(key, std::thread([this, step = std::move(step), stop] {
+                             run_attempts(*step, stop);
+                             const std::lock_guard hold(lock_);
+                             ended_local_.push_back(step);
+                             one_ended_.notify_one();
+                         }));
+    }
+    std::deque<local_ptr> ended;
+    {
+        std::unique_lock hold(lock_);
+        one_ended_.wait(hold, [&] { return !ended_local_.empty(); });
+        ended.swap(ended_local_);
+    }
+    std::vector<recorded> rows;
+    for (const auto &step : ended) {
+        if (const auto thread = threads_.find(step.get()); thread != threads_.end()) {
+            thread->second.join();
+            threads_.erase(thread);
+        }
+        if (step->result.contains("sleep")) {
+            auto waiting = std::make_shared<op>();
+            waiting->id = retry_id(step->ended->id, step->attempt++);
+            open_.emplace(waiting->id, waiting);
+            retry_timers_.emplace(waiting->id, step);
+            append({{"id", waiting->id}, {"sleep", step->result["sleep"]}});
+            continue;
+        }
+        const bool failed = step->result.contains("error");
+        // It was told to stop because this worker ends, or is not the run's any more: it has not failed.
+        const auto why = work_.interrupted();
+        if (failed && (why == leased_task::reason::lost || why == leased_task::reason::draining)) continue;
+        recorded row;
+        row.id = step->ended->id;
+        row.state = failed ? "failed" : "succeeded";
+        row.output = step->result.value("output", json());
+        row.error = step->result.value("error", json());
+        rows.push_back(std::move(row));
+        append(std::move(step->result));
+    }
+    if (!rows.empty()) flush();
+    for (const auto &row : rows) deliver(row);
+}
+
+void code_run::run_attempts(local &step, const std::stop_token &stop)
+{
+    const auto &id = step.ended->id;
+    const int retries = step.options.value("retries", 2);
+    const auto *mock = keeper_.mocked(step.name);
+    const auto &function = mock ? *mock : step.function;
+    static thread_local std::mt19937 dice{std::random_device{}()};
+    for (;; ++step.attempt) {
+        json failure;
+        try {
+            step_context task(work_, id, step.attempt, stop, step.options);
+            const auto given = function(task);
+            // What could not be stored would be refused with all that is recorded beside it.
+            const auto checked = outcome::success(given);
+            if (checked.fields.starts_with("\"output\"") && checked.fields.size() <= keeper_.max_value()) {
+                step.result = {{"id", id}, {"output", given}};
+                return;
+            }
+            failure = checked.fields.starts_with("\"output\"")
+                          ? error_json("validation", "too_large", "the step's result of " + std::to_string(checked.fields.size()) + " bytes is over the limit of " + std::to_string(keeper_.max_value()) + " bytes")
+                          : json::parse("{" + checked.fields + "}")["error"];
+        } catch (...) {
+            failure = thrown_error();
+        }
+        const auto kind = failure["class"].get<std::string>();
+        if (kind == "validation" || kind == "cancelled" || step.attempt > retries || stop.stop_requested()) {
+            step.result = {{"id", id}, {"error", failure}};
+            return;
+        }
+        double seconds = step.options.value("retry_delay_seconds", 1.0);
+        if (step.options.value("retry_backoff", "exponential") == "exponential") seconds *= std::pow(2.0, step.attempt - 1);
+        seconds = std::min(seconds, step.options.value("retry_max_delay_seconds", 30.0));
+        seconds *= 1 + step.options.value("retry_jitter", 0.5) * std::uniform_real_distribution<double>()(dice);
+        const auto delay = std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+        if (delay > keeper_.longest_sleep()) {
+            step.result = {{"sleep", seconds}};
+            return;
+        }
+        std::mutex own;
+        std::unique_lock hold(own);
+        std::condition_variable_any().wait_for(hold, stop, delay, [] { return false; });
+    }
+}
+
+}  // namespace orch::detail
