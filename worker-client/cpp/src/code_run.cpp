@@ -180,6 +180,7 @@ std::shared_ptr<op> code_run::begin(const std::string &name, json entry)
         begun->final = true;
         return begun;
     }
+    begun->kind = executor_of(entry);
     entry["id"] = begun->id;
     if (!take(begun->id, entry)) append(std::move(entry));
     open_.emplace(begun->id, begun);
@@ -195,10 +196,13 @@ std::shared_ptr<op> code_run::begin_in_place(const std::string &name, in_place f
     step->function = std::move(function);
     step->options = std::move(options);
     locals_.emplace(step->ended->id, step);
-    if (take(step->ended->id, {{"step", true}})) return step->ended;
+    const auto *row = take(step->ended->id, {{"step", true}});
     // Between two of its tries it may have waited for longer than a worker holds still.
     const recorded *timer = nullptr;
     for (const recorded *next; (next = take(retry_id(step->ended->id, step->attempt), {{"sleep", 0}})) != nullptr; timer = next) ++step->attempt;
+    // One that failed and is tried again by orch.retry stands as pending.
+    if (row && is_final(row->state)) return step->ended;
+    if (row) step->attempt = 1;
     if (timer && !is_final(timer->state)) {
         auto waiting = std::make_shared<op>();
         waiting->id = timer->id;
@@ -303,7 +307,8 @@ void code_run::deliver(const recorded &row)
         return;  // a value, which the code has had at once
     }
     if (row.state == "succeeded" || row.state == "skipped") ended->output = row.output;
-    else if (row.state == "timed_out" && row.definition.contains("signal")) ended->timed_out_signal = true;
+    else if (row.state == "timed_out" && ended->kind == "signal") ended->came_not = true;
+    else if (row.state == "cancelled" && ended->kind != "workflow") ended->error = std::make_exception_ptr(cancelled("the run is being cancelled"));
     else ended->error = std::make_exception_ptr(step_error(row.id, row.state, row.error.is_object() ? row.error : json::object()));
     finish(*ended);
     run_ready();
@@ -321,8 +326,9 @@ void code_run::replay()
     for (size_t at = 0; at < rows_.size() && !root_->final; ++at) {
         for (const auto &id : rows_[at].definition.value("seen", json::array()))
             if (const auto found = by_id_.find(id.get_ref<const std::string &>()); found != by_id_.end()) next(rows_[found->second], found->second);
-        if (executor_of(rows_[at].definition).empty()) next(rows_[at], at);
+        if (executor_of(rows_[at].definition).empty() && is_final(rows_[at].state)) next(rows_[at], at);
     }
+    delivering_ = false;
     std::vector<size_t> unseen;
     for (size_t at = 0; at < rows_.size(); ++at)
         if (is_final(rows_[at].state) && !delivered.contains(rows_[at].id)) unseen.push_back(at);
@@ -334,7 +340,6 @@ void code_run::replay()
         next(rows_[at], at);
     }
     if (unissued_ > 0) throw_difference(what_is_missing());
-    delivering_ = false;
 }
 
 std::string code_run::what_is_missing() const
@@ -489,9 +494,10 @@ void code_run::run_attempts(local &step, const std::stop_token &stop)
                 step.result = {{"id", id}, {"output", given}};
                 return;
             }
-            failure = checked.fields.starts_with("\"output\"")
-                          ? error_json("validation", "too_large", "the step's result of " + std::to_string(checked.fields.size()) + " bytes is over the limit of " + std::to_string(keeper_.max_value()) + " bytes")
-                          : json::parse("{" + checked.fields + "}")["error"];
+            failure = checked.fields.starts_with("\"output\"") ? error_json("validation", "too_large",
+                                                                            "the step's result of " + std::to_string(checked.fields.size()) +
+                                                                                " bytes is over the limit of " + std::to_string(keeper_.max_value()) + " bytes")
+                                                               : json::parse("{" + checked.fields + "}")["error"];
         } catch (...) {
             failure = thrown_error();
         }

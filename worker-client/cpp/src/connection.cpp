@@ -68,7 +68,10 @@ std::optional<std::string_view> rows::at(int row, const char *column) const
     return at(row, number);
 }
 
-void connection::closer::operator()(pg_conn *handle) const noexcept { PQfinish(handle); }
+void connection::closer::operator()(pg_conn *handle) const noexcept
+{
+    if (!callers) PQfinish(handle);
+}
 
 connection::connection(const std::string &database) : notice_(std::make_unique<std::function<void(std::string_view)>>())
 {

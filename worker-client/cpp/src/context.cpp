@@ -34,7 +34,8 @@ json fields_of(const step_options &options)
 }  // namespace
 
 step_error::step_error(std::string id, std::string state, const json &error)
-    : task_error(error.value("class", "unknown"), error.value("code", "unknown"), error.value("message", "step " + id + " " + state), error.value("detail", "")),
+    : task_error(error.value("class", "unknown"), error.value("code", "unknown"), error.value("message", "step " + id + " " + state),
+                 error.value("detail", "")),
       id(std::move(id)), state(std::move(state))
 {
 }
@@ -99,9 +100,8 @@ void context::continue_as_new(json next) { throw detail::code_run::continued{std
 
 std::chrono::system_clock::time_point context::now()
 {
-    const auto recorded = run_.value("now", [this] {
-        return json(std::chrono::duration_cast<std::chrono::microseconds>(run_.now().time_since_epoch()).count());
-    });
+    const auto recorded =
+        run_.value("now", [this] { return json(std::chrono::duration_cast<std::chrono::microseconds>(run_.now().time_since_epoch()).count()); });
     return std::chrono::system_clock::time_point(std::chrono::microseconds(recorded.get<int64_t>()));
 }
 
@@ -118,7 +118,8 @@ std::string context::uuid()
     return run_.value("uuid", [] {
         std::random_device dice;
         char text[40];
-        snprintf(text, sizeof text, "%08x-%04x-4%03x-%04x-%04x%08x", dice(), dice() & 0xFFFF, dice() & 0xFFF, 0x8000 | (dice() & 0x3FFF), dice() & 0xFFFF, dice());
+        snprintf(text, sizeof text, "%08x-%04x-4%03x-%04x-%04x%08x", dice(), dice() & 0xFFFF, dice() & 0xFFF, 0x8000 | (dice() & 0x3FFF), dice() & 0xFFFF,
+                 dice());
         return json(text);
     });
 }

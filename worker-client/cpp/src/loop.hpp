@@ -6,7 +6,9 @@
 
 #include <atomic>
 #include <deque>
+#include <future>
 #include <map>
+#include <mutex>
 #include <random>
 #include <string>
 
@@ -46,15 +48,26 @@ struct worker::loop : std::enable_shared_from_this<worker::loop> {
     std::shared_ptr<activity> company = std::make_shared<activity>();
     worker_options options;
     std::map<std::string, handler_function, std::less<>> handlers;
+    std::map<std::pair<std::string, std::string>, std::pair<workflow_function, workflow_options>> workflows;  // by name and label
+
+    /// Runs one statement over the connection of this loop, from the thread of a task, which waits for its answer; after a lost connection it is sent again.
+    /// Throws what the server refuses, and detail::abandoned where the worker ends first.
+    [[nodiscard]] rows ask_server(std::string sql, parameters values);
 
 private:
-    enum class call { settle, lease, await, heartbeat, log, release, stop };
+    enum class call { settle, lease, await, heartbeat, log, release, stop, request };
+    struct request {
+        std::string sql;
+        parameters values;
+        std::promise<rows> answer{};
+    };
     struct statement {
         call kind;
         int asked = 0;                    // tasks that a lease or an exchange may bring
         std::vector<finished> results{};  // what a settle carries: back to the queue if the connection breaks
         std::string lease{};              // whose lines a log carries
         time at{};                        // when it was sent
+        std::shared_ptr<request> asked_for{};
     };
 
     // worker_loop.cpp: the life of the worker
@@ -72,6 +85,10 @@ private:
     void note_start(const leased_task &work);
     void note_end(const leased_task &work, const outcome &ended);
     outcome execute(leased_task &work);
+    outcome run_code(leased_task &work);
+    void register_code();
+    void send_requests();
+    void give_up_requests();
 
     // worker_calls.cpp: what is sent and what comes back
     void send_due(time now);
@@ -96,7 +113,10 @@ private:
     std::deque<statement> in_flight_;
     std::map<std::string, std::shared_ptr<leased_task>, std::less<>> tasks_;  // leased, and not known to be settled
     std::deque<finished> finished_;                                           // to be settled
-    int busy_ = 0;                                                            // handed to the pool and not back
+    std::mutex requests_lock_;
+    std::deque<std::shared_ptr<request>> requests_;  // not sent yet
+    bool no_more_requests_ = false;
+    int busy_ = 0;  // handed to the pool and not back
 
     bool hungry_ = true, asking_ = false, awaiting_ = false;
     bool one_by_one_ = false;  // a batch was refused as a whole: find the result that did it

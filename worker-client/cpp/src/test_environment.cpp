@@ -51,12 +51,12 @@ struct test_environment::state_ {
         std::string id, workflow, version, state = "running", continued_as, parent, parent_step;
         json input, output, error, tags = json::object(), waits;
         std::vector<recorded> rows;
-        std::map<int, clock_time> due;       // timers, timeouts of signals and retries of handlers, by row
-        std::map<int, int> attempts;         // of handlers
-        std::vector<signal_sent> signals;    // that nobody has taken
+        std::map<int, clock_time> due;     // timers, timeouts of signals and retries of handlers, by row
+        std::map<int, int> attempts;       // of handlers
+        std::vector<signal_sent> signals;  // that nobody has taken
         std::vector<std::string> lines;
         int replays = 0;
-        leased_task *working = nullptr;      // while its code runs
+        leased_task *working = nullptr;  // while its code runs
     };
     class keeper;
 
@@ -283,7 +283,8 @@ void test_environment::state_::run_handler_of(run &one, int no)
     const auto fields = json::parse("{" + settled.fields + "}");
     if (fields.contains("output")) return end_row(one, no, "succeeded", fields["output"]);
     const auto kind = fields["error"].value("class", "");
-    if (kind == "validation" || kind == "cancelled" || work.attempt > row.definition.value("retries", 2)) return end_row(one, no, "failed", nullptr, fields["error"]);
+    if (kind == "validation" || kind == "cancelled" || work.attempt > row.definition.value("retries", 2))
+        return end_row(one, no, "failed", nullptr, fields["error"]);
     one.due[no] = now + std::chrono::milliseconds(static_cast<int64_t>(1000 * row.definition.value("retry_delay_seconds", 1.0)) << (work.attempt - 1));
 }
 
@@ -402,7 +403,12 @@ std::optional<json> test_environment::replay(const workflow_function &function, 
 {
     std::vector<recorded> rows;
     for (const auto &row : history) {
-        recorded one{.no = row.at("no"), .id = row.at("id"), .definition = row.at("definition"), .state = row.at("state"), .output = row.value("output", json()), .error = row.value("error", json())};
+        recorded one{.no = row.at("no"),
+                     .id = row.at("id"),
+                     .definition = row.at("definition"),
+                     .state = row.at("state"),
+                     .output = row.value("output", json()),
+                     .error = row.value("error", json())};
         if (const auto ended = row.value("ended_at", json()); ended.is_number()) one.ended = ended;
         else if (ended.is_string()) one.ended = micros_of(time_of(ended));
         rows.push_back(std::move(one));

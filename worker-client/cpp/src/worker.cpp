@@ -58,7 +58,7 @@ void worker::run()
     std::vector<std::thread> threads;
     threads.reserve(apart_.size());
     for (const auto &one : apart_) threads.emplace_back([&work, &one] { work(*one); });
-    if (!loop_->handlers.empty() || loop_->options.commands || loop_->options.http) work(*loop_);
+    if (!loop_->handlers.empty() || !loop_->workflows.empty() || loop_->options.commands || loop_->options.http) work(*loop_);
     for (auto &thread : threads) thread.join();
     if (failure) std::rethrow_exception(failure);
 }
@@ -67,6 +67,12 @@ void worker::stop() noexcept
 {
     loop_->stop();
     for (const auto &one : apart_) one->stop();
+}
+
+void worker::workflow(std::string name, workflow_function function, workflow_options options)
+{
+    auto key = std::pair(std::move(name), options.version);
+    loop_->workflows.insert_or_assign(std::move(key), std::pair(std::move(function), std::move(options)));
 }
 
 }  // namespace orch

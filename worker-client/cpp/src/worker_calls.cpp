@@ -40,6 +40,7 @@ void worker::loop::send_due(time now)
         }
         wake_at(nudge_at_);
     }
+    send_requests();
     if (now >= lines_at_) {
         send_lines();
         lines_at_ = now + lines_interval;
@@ -148,6 +149,9 @@ void worker::loop::answered(const statement &sent, const connection::answer &ans
         }
         woken_by_us_ = false;
         break;
+    case call::request:
+        if (sent.asked_for) sent.asked_for->answer.set_value(answer.result);
+        break;
     case call::log:
     case call::release:
     case call::stop: break;
@@ -195,6 +199,9 @@ void worker::loop::refused(statement sent, const error &why)
         else say(log_level::debug, "log lines were refused: " + text);
         break;
     case call::release: say(log_level::warning, "giving back failed: " + text); break;
+    case call::request:
+        if (sent.asked_for) sent.asked_for->answer.set_exception(std::make_exception_ptr(why));
+        break;
     case call::stop: say(log_level::debug, "worker_stop failed: " + text); break;
     }
 }

@@ -47,6 +47,7 @@ worker::loop::~loop()
 {
     // Only after an exception out of run is there anything left: end it, since the pool's threads are joined.
     for (const auto &[lease, work] : tasks_) work->interrupt(leased_task::reason::draining);
+    give_up_requests();
     guard_.kill_all();
 }
 
@@ -92,6 +93,7 @@ outcome worker::loop::execute(leased_task &work)
     const auto lookup = [this](const std::string &name) { return find_secret(options.secrets_dir, name); };
     if (work.executor == "command" && options.commands) return run_command(work, guard_, options.grace, max_result_, lookup);
     if (work.executor == "http" && options.http) return run_http(work, lookup, max_result_);
+    if (work.executor == "code") return run_code(work);
     const auto found = handlers.find(work.handler);
     if (work.executor != "handler" || found == handlers.end())
         return outcome::failure(error_json("infrastructure", "not_served", "this worker does not serve " + work.executor + " " + work.handler));
@@ -156,6 +158,8 @@ void worker::loop::connect(bool first)
             if (options.commands) served.emplace_back(":command");
             if (options.http) served.emplace_back(":http");
             for (const auto &[name, function] : handlers) served.push_back(name);
+            for (const auto &[name, registered] : workflows) served.push_back(":code/" + name.first + "@" + name.second);
+            register_code();
             connection_->query("select orch.worker_start($1, $2, $3, $4, $5::jsonb)",
                                {options.id, array_of(options.queues), array_of(served), ORCH_VERSION, options.metadata.dump()});
             connection_->enter_pipeline();
@@ -184,8 +188,13 @@ void worker::loop::lose_connection(const error &why)
 {
     say(log_level::warning, std::string(why.what()) + ": " + why.detail + "; " + std::to_string(tasks_.size()) + " tasks go on, connecting again");
     // Nobody knows whether these were committed. The engine knows a settle that it has seen, so they are all sent again.
-    for (auto sent = in_flight_.rbegin(); sent != in_flight_.rend(); ++sent)
+    for (auto sent = in_flight_.rbegin(); sent != in_flight_.rend(); ++sent) {
+        if (sent->asked_for) {
+            const std::lock_guard hold(requests_lock_);
+            requests_.push_front(std::move(sent->asked_for));
+        }
         for (auto result = sent->results.rbegin(); result != sent->results.rend(); ++result) finished_.push_front(std::move(*result));
+    }
     in_flight_.clear();
     connection_.reset();
     reconnect_at_ = after_backoff();
@@ -204,6 +213,10 @@ void worker::loop::collect_finished()
 {
     for (auto &ended : pool_.take_finished()) {
         note_end(*ended.first, ended.second);
+        if (ended.second.fields.empty()) {  // a code run that is suspended, or somebody else's by now: there is nothing to settle
+            tasks_.erase(ended.first->lease);
+            continue;
+        }
         const auto why = ended.first->interrupted();
         if (why == leased_task::reason::lost) {
             tasks_.erase(ended.first->lease);
@@ -251,6 +264,8 @@ void worker::loop::finish()
         while (!done() && clock::now() < end) {
             next_ = std::min(end, clock::now() + 100ms);
             try {
+                if (connection_) send_requests();
+                else give_up_requests();
                 sleep();
                 if (connection_) receive();
             } catch (const error &broken) {
@@ -264,6 +279,7 @@ void worker::loop::finish()
     if (at_once) guard_.kill_all();
     // First nothing runs here any more, then it may run elsewhere.
     pump_until(clock::now() + (at_once ? 1000ms : options.grace + 1000ms), [&] { return busy_ == 0; });
+    give_up_requests();
     if (busy_ > 0) kept_alive_ = shared_from_this();
     if (!connection_) return say(log_level::warning, "stopped without a connection: " + std::to_string(tasks_.size()) + " leases will expire");
     try {

@@ -45,10 +45,7 @@ TEST(coroutine, begins_only_when_awaited)
     EXPECT_EQ(value.use_count(), 1);
 }
 
-TEST(coroutine, a_million_awaits_do_not_grow_the_stack)
-{
-    EXPECT_EQ(detail::wait_for(sum_to(1'000'000)), 500000500000);
-}
+TEST(coroutine, a_million_awaits_do_not_grow_the_stack) { EXPECT_EQ(detail::wait_for(sum_to(1'000'000)), 500000500000); }
 
 TEST(coroutine, an_exception_reaches_the_one_who_awaits)
 {

@@ -44,12 +44,17 @@ public:
     /// Opens it: a URL or a `key=value` string of libpq; what it leaves out comes from the PG* environment. Blocks up to connect_timeout [10 s] a host.
     /// Of several hosts it takes the one that takes writes, unless target_session_attrs says otherwise.
     explicit connection(const std::string &database);
+    /// Uses one that the caller has opened and closes, and leaves its settings as they are.
+    explicit connection(pg_conn *callers) : handle_(callers, closer{.callers = true}) {}
 
     /// Runs one statement and waits for its answer.
     rows query(const std::string &sql, const parameters &values = {});
 
     /// What the server says besides its answers; without a listener it is dropped. The text may come from anybody: escape it before showing it.
-    void on_notice(std::function<void(std::string_view)> listener) { *notice_ = std::move(listener); }
+    void on_notice(std::function<void(std::string_view)> listener)
+    {
+        if (notice_) *notice_ = std::move(listener);
+    }
 
     /// From here on statements are sent without waiting, each with a Sync of its own, so each is a transaction of its own.
     void enter_pipeline();
@@ -74,6 +79,7 @@ public:
 
 private:
     struct closer {
+        bool callers;  // who closes it
         void operator()(pg_conn *handle) const noexcept;
     };
     [[nodiscard]] error broken() const;

@@ -60,7 +60,8 @@ struct op {
     bool final = false;
     json output;
     std::exception_ptr error;
-    bool timed_out_signal = false;
+    bool came_not = false;  // a signal whose time was over
+    std::string_view kind;  // its executor
     std::vector<waiter *> waiters;
 };
 
@@ -84,7 +85,7 @@ public:
     T get() const
     {
         if (state_->error) std::rethrow_exception(state_->error);
-        if constexpr (std::same_as<T, std::optional<json>>) return state_->timed_out_signal ? std::nullopt : std::optional(state_->output);
+        if constexpr (std::same_as<T, std::optional<json>>) return state_->came_not ? std::nullopt : std::optional(state_->output);
         else if constexpr (!std::is_void_v<T>) return state_->output.get<T>();
     }
     [[nodiscard]] const std::shared_ptr<detail::op> &state() const noexcept { return state_; }
@@ -221,7 +222,7 @@ struct step_options {
 };
 
 struct child_options {
-    bool wait = true;                    ///< False: the operation ends when the child has been started, with {"run_id"}.
+    bool wait = true;                         ///< False: the operation ends when the child has been started, with {"run_id"}.
     std::string_view parent_close{"cancel"};  ///< What becomes of it when this run ends first: cancel or abandon.
 };
 
@@ -299,7 +300,7 @@ private:
 using workflow_function = std::function<task<json>(context &, json)>;
 
 struct workflow_options {
-    std::string version{"1"};  ///< A label; a run stays with the one that it was started with. One worker may serve several.
+    std::string version{"1"};    ///< A label; a run stays with the one that it was started with. One worker may serve several.
     json more = json::object();  ///< Of orch.register_code: queue, timeout_seconds, max_active_runs, when_full, priority, tags, name, description, owner.
 };
 
