@@ -215,7 +215,8 @@ private:
                 write_message(socket, "stop");
                 kill_at = std::chrono::steady_clock::now() + grace_;
             }
-            if (kill_at && std::chrono::steady_clock::now() >= *kill_at && group > 0) ::kill(-group, SIGKILL), kill_at = std::chrono::steady_clock::now() + 100ms;
+            if (kill_at && std::chrono::steady_clock::now() >= *kill_at && group > 0)
+                ::kill(-group, SIGKILL), kill_at = std::chrono::steady_clock::now() + 100ms;
             if (watched[0].revents == 0) continue;
             const auto message = read_message(socket);
             if (message.is_null() && kill_at) throw std::runtime_error("the handler did not stop and was killed");

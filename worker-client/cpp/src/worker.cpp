@@ -1,6 +1,7 @@
 #include "orch/worker.hpp"
 
 #include "batch_collector.hpp"
+#include "isolated.hpp"
 #include "loop.hpp"
 
 #include <exception>
@@ -14,6 +15,7 @@ worker::~worker() = default;
 
 void worker::handler(std::string name, handler_function function, handler_options options)
 {
+    if (options.isolate) function = isolated(std::move(function), loop_->options.grace);
     if (options.concurrency <= 0) {
         loop_->handlers.insert_or_assign(std::move(name), std::move(function));
         return;

@@ -68,6 +68,7 @@ void worker::loop::note_end(const leased_task &work, const outcome &ended)
 {
     const auto why = work.interrupted();
     const std::string_view word = why == leased_task::reason::lost          ? "lost"
+                                  : ended.fields.empty()             ? "suspended"
                                   : ended.is_success()               ? "succeeded"
                                   : ended.is_skip()                  ? "skipped"
                                   : why == leased_task::reason::draining    ? "released"

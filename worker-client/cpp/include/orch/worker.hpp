@@ -84,6 +84,9 @@ using batch_function = std::function<void(std::span<batch_item>)>;
 
 struct handler_options {
     int concurrency = 0;  ///< Tasks of this handler at once, beside those of the others; 0: it shares worker_options::concurrency.
+    /// Each call runs in a process of its own, and is killed where it does not stop in time (worker_options::grace). A thread cannot be. The processes are forked
+    /// from one that is forked when the handler is added, so add it before the program starts threads; the call sees this program's memory as it was then.
+    bool isolate = false;
 };
 
 enum class log_level { debug, info, warning, error };
@@ -136,10 +139,8 @@ public:
         requires std::same_as<std::invoke_result_t<F &, task_context &, json>, task<json>>
     void handler(std::string name, F function, handler_options options = {})
     {
-        handler(std::move(name), handler_function([function = std::move(function)](task_context &task, json input) mutable {
-                    return detail::wait_for(function(task, std::move(input)));
-                }),
-                options);
+        auto blocking = [function = std::move(function)](task_context &task, json input) mutable { return detail::wait_for(function(task, std::move(input))); };
+        handler(std::move(name), handler_function(std::move(blocking)), options);
     }
     /// Serves up to `most` tasks of this handler with one call, those that are there when the call before it has returned.
     void batch_handler(const std::string &name, int most, batch_function function);
