@@ -14,7 +14,7 @@ export PG_CONFIG BUILD
 
 # Debian packages by their names: what building needs, what tests and checks need beside, and what only the long tests do.
 PG_MAJOR ?= 15
-packages = build-essential cmake pkg-config postgresql-$(PG_MAJOR) postgresql-server-dev-$(PG_MAJOR) postgresql-$(PG_MAJOR)-cron libpq-dev libkrb5-dev \
+packages = build-essential cmake pkg-config postgresql-$(PG_MAJOR) postgresql-server-dev-$(PG_MAJOR) postgresql-$(PG_MAJOR)-cron libpq-dev libkrb5-dev libssl-dev \
 	nlohmann-json3-dev libcurl4-openssl-dev libfyaml-dev libcli11-dev libspdlog-dev prometheus-cpp-dev python3 python3-yaml python3-psycopg procps util-linux
 packages_of_tests = libgtest-dev openssl postgresql-$(PG_MAJOR)-pgtap postgresql-$(PG_MAJOR)-plpgsql-check libtap-parser-sourcehandler-pgtap-perl \
 	clang-format-16 clang-tidy-16 shellcheck python3-mypy python3-pyflakes

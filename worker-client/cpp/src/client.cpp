@@ -31,6 +31,12 @@ client::client(const std::string &database) : database_(std::make_shared<connect
 client::client(connection &callers) : database_(&callers, [](connection *) {}) {}
 client::client(pg_conn *callers) : database_(std::make_shared<connection>(callers)) {}
 
+json client::given(std::optional<std::string_view> text) const
+{
+    auto value = json_of(text);
+    return payloads ? payloads->decode(std::move(value)) : value;
+}
+
 triggered_run client::trigger(const std::string &workflow, const json &input, const trigger_options &options)
 {
     std::optional<std::string> run_at;
@@ -38,7 +44,7 @@ triggered_run client::trigger(const std::string &workflow, const json &input, co
     const auto made =
         database_->query("select run_id, created, state from orch.trigger_run($1, $2::jsonb, $3, $4::int, to_timestamp($5::bigint / 1000000.0), $6::jsonb, "
                          "$7::interval, $8, 'api', $9::int)",
-                         {workflow, input.dump(), options.idempotency_key, options.priority ? std::optional(std::to_string(*options.priority)) : std::nullopt,
+                         {workflow, kept(input), options.idempotency_key, options.priority ? std::optional(std::to_string(*options.priority)) : std::nullopt,
                           run_at, options.tags.is_null() ? std::nullopt : std::optional(options.tags.dump()), interval_of(options.timeout),
                           unless_empty(options.traceparent), options.version ? std::optional(std::to_string(*options.version)) : std::nullopt});
     return {made.text(0, "run_id"), made.text(0, "created") == "t", made.text(0, "state")};
@@ -46,9 +52,11 @@ triggered_run client::trigger(const std::string &workflow, const json &input, co
 
 std::vector<triggered_run> client::trigger_many(const std::string &workflow, const std::vector<json> &inputs, const std::vector<std::string> &idempotency_keys)
 {
+    json all = json::array();
+    for (const auto &input : inputs) all.push_back(json::parse(kept(input)));
     const auto made = database_->query("select run_id, created from orch.trigger_many($1, array(select jsonb_array_elements($2::jsonb)), "
                                        "case when $3::jsonb is not null then array(select jsonb_array_elements_text($3::jsonb)) end) order by position",
-                                       {workflow, json(inputs).dump(), idempotency_keys.empty() ? std::nullopt : std::optional(json(idempotency_keys).dump())});
+                                       {workflow, all.dump(), idempotency_keys.empty() ? std::nullopt : std::optional(json(idempotency_keys).dump())});
     std::vector<triggered_run> runs;
     for (int row = 0; row < made.size(); ++row) runs.push_back({made.text(row, "run_id"), made.text(row, "created") == "t", ""});
     return runs;
@@ -58,8 +66,12 @@ run_status client::status(const std::string &run)
 {
     const auto found = database_->query("select run_id, workflow, state, output, error, tags from orch.runs where run_id = $1", {run});
     if (found.size() == 0) throw orch::error("OR003", "there is no run \"" + run + "\"");
-    return {found.text(0, "run_id"),        found.text(0, "workflow"),     found.text(0, "state"),
-            json_of(found.at(0, "output")), json_of(found.at(0, "error")), json_of(found.at(0, "tags"))};
+    return {found.text(0, "run_id"),
+            found.text(0, "workflow"),
+            found.text(0, "state"),
+            given(found.at(0, "output")),
+            payloads ? payloads->decode_error(json_of(found.at(0, "error"))) : json_of(found.at(0, "error")),
+            json_of(found.at(0, "tags"))};
 }
 
 json client::result(const std::string &run, std::chrono::milliseconds timeout)
@@ -67,7 +79,7 @@ json client::result(const std::string &run, std::chrono::milliseconds timeout)
     const auto end = std::chrono::steady_clock::now() + timeout;
     for (;;) {
         const auto now = status(run);
-        if (now.state == "succeeded") return json_of(database_->query("select orch.result($1) as output", {run}).at(0, "output"));
+        if (now.state == "succeeded") return given(database_->query("select orch.result($1) as output", {run}).at(0, "output"));
         if (now.over()) throw run_error(now, now.error.is_object() ? now.error : json::object());
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left <= 0ms) throw orch::error("57014", "run " + run + " is " + now.state + " after " + std::to_string(timeout.count()) + " ms");
@@ -100,14 +112,14 @@ void event_range::fill()
 
 void client::signal(const std::string &run, const std::string &name, const json &payload)
 {
-    database_->query("select orch.signal($1, $2, $3::jsonb)", {run, name, payload.dump()});
+    database_->query("select orch.signal($1, $2, $3::jsonb)", {run, name, kept(payload)});
 }
 
 std::string client::signal_with_start(const std::string &workflow, const std::string &name, const json &payload, const json &input,
                                       const std::string &idempotency_key)
 {
     return database_
-        ->query("select orch.signal_with_start($1, $2, $3::jsonb, $4::jsonb, $5) as run", {workflow, name, payload.dump(), input.dump(), idempotency_key})
+        ->query("select orch.signal_with_start($1, $2, $3::jsonb, $4::jsonb, $5) as run", {workflow, name, kept(payload), kept(input), idempotency_key})
         .text(0, "run");
 }
 

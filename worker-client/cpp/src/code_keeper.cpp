@@ -38,35 +38,60 @@ std::vector<recorded> rows_of(const rows &answer, bool with_definition)
 
 class engine_keeper : public detail::code_keeper {
 public:
-    engine_keeper(std::function<rows(std::string, parameters)> ask, std::string lease, size_t max_value)
-        : ask_(std::move(ask)), lease_(std::move(lease)), max_value_(max_value)
+    engine_keeper(std::function<rows(std::string, parameters)> ask, const leased_task &work, size_t max_value)
+        : ask_(std::move(ask)), work_(work), lease_(work.lease), max_value_(max_value)
     {
     }
 
     std::vector<recorded> history(int after) override
     {
-        return rows_of(call("select no, id, definition, state, output, error, coalesce(extract(epoch from ended_at) * 1000000, 0)::bigint as ended "
+        return decoded(call("select no, id, definition, state, output, error, coalesce(extract(epoch from ended_at) * 1000000, 0)::bigint as ended "
                             "from orch.history($1, $2, 1000)",
                             {lease_, std::to_string(after)}),
                        true);
     }
-    void record(const json &entries) override { call("select orch.record($1, $2::jsonb)", {lease_, entries.dump()}); }
+    void record(const json &entries) override { call("select orch.record($1, $2::jsonb)", {lease_, encoded(entries).dump()}); }
     bool suspend(const json &waits) override
     {
-        return call("select orch.suspend($1, $2::jsonb) as answer", {lease_, waits.dump()}).text(0, "answer") == "suspended";
+        return call("select orch.suspend($1, $2::jsonb) as answer", {lease_, with_encoded_steps(waits).dump()}).text(0, "answer") == "suspended";
     }
     std::vector<recorded> outcomes(const std::vector<std::string> &ids) override
     {
-        return rows_of(call("select id, state, output, error, coalesce(extract(epoch from ended_at) * 1000000, 0)::bigint as ended "
+        return decoded(call("select id, state, output, error, coalesce(extract(epoch from ended_at) * 1000000, 0)::bigint as ended "
                             "from orch.outcomes($1, array(select jsonb_array_elements_text($2::jsonb)))",
                             {lease_, json(ids).dump()}),
                        false);
     }
     void park(const json &error) override { call("select orch.park($1, $2::jsonb)", {lease_, error.dump()}); }
-    void continue_as_new(const json &input) override { call("select orch.continue_as_new($1, $2::jsonb)", {lease_, input.dump()}); }
+    void continue_as_new(const json &input) override { call("select orch.continue_as_new($1, $2::jsonb)", {lease_, work_.kept(input).dump()}); }
     size_t max_value() const override { return max_value_; }
 
 private:
+    std::vector<recorded> decoded(const rows &answer, bool with_definition) const
+    {
+        auto list = rows_of(answer, with_definition);
+        if (!work_.payloads) return list;
+        for (auto &one : list) {
+            one.output = work_.payloads->decode(std::move(one.output));
+            one.error = work_.payloads->decode_error(std::move(one.error));
+        }
+        return list;
+    }
+    json encoded(json entries) const
+    {
+        if (!work_.payloads) return entries;
+        for (auto &entry : entries) {
+            for (const char *field : {"output", "input"})
+                if (entry.contains(field)) entry[field] = work_.kept(std::move(entry[field]));
+            if (entry.contains("error")) entry["error"] = work_.kept_error(std::move(entry["error"]));
+        }
+        return entries;
+    }
+    json with_encoded_steps(json waits) const
+    {
+        if (waits.contains("steps")) waits["steps"] = encoded(std::move(waits["steps"]));
+        return waits;
+    }
     rows call(const std::string &sql, const parameters &values)
     {
         for (int tries = 1;; ++tries) {
@@ -80,6 +105,7 @@ private:
     }
 
     std::function<rows(std::string, parameters)> ask_;
+    const leased_task &work_;
     std::string lease_;
     size_t max_value_;
 };
@@ -147,7 +173,7 @@ outcome worker::loop::run_code(leased_task &work)
     if (found == workflows.end())
         return outcome::failure(
             error_json("infrastructure", "not_served", "this worker does not serve version " + code.value("version", "1") + " of " + work.handler));
-    engine_keeper engine([this](std::string sql, parameters values) { return ask_server(std::move(sql), std::move(values)); }, work.lease, max_result_);
+    engine_keeper engine([this](std::string sql, parameters values) { return ask_server(std::move(sql), std::move(values)); }, work, max_result_);
     return detail::code_run(work, engine, found->second.first, found->first.first, found->first.second).run().value_or(outcome{});
 }
 

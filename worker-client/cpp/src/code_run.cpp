@@ -71,6 +71,7 @@ public:
     }
     void log(std::string_view line, std::string_view stream) override { main_.log(line, stream); }
     void progress(const json &details) override { main_.progress(details); }
+    json load(const json &large) override { return main_.load(large); }
 
 private:
     leased_task &main_;
@@ -83,7 +84,7 @@ code_run::code_run(leased_task &work, code_keeper &keeper, const workflow_functi
     context_.workflow = std::move(workflow);
     context_.version = std::move(version);
     context_.attempt = work.attempt;
-    context_.input = json::parse(work.input);
+    context_.input = work.given();
 }
 
 code_run::~code_run()
@@ -120,7 +121,7 @@ std::optional<outcome> code_run::run()
 std::optional<outcome> code_run::ended()
 {
     try {
-        if (!root_->error) return outcome::success(root_->output);
+        if (!root_->error) return outcome::success(work_.kept(root_->output));
         std::rethrow_exception(root_->error);
     } catch (const continued &next) {
         keeper_.continue_as_new(next.input);
@@ -128,11 +129,12 @@ std::optional<outcome> code_run::ended()
     } catch (const cancelled &) {
         return for_good(ended_early(work_));
     } catch (const step_error &) {
-        return for_good(outcome::failure(thrown_error()));  // its own retries are used up
+        return for_good(outcome::failure(work_.kept_error(thrown_error())));  // its own retries are used up
     } catch (...) {
         const auto thrown = thrown_error();
         const auto kind = thrown["class"].get<std::string>();
-        return kind == "infrastructure" || kind == "transient" ? outcome::failure(thrown) : for_good(outcome::failure(thrown));
+        const auto failed = outcome::failure(work_.kept_error(thrown));
+        return kind == "infrastructure" || kind == "transient" ? failed : for_good(failed);
     }
 }
 
@@ -488,8 +490,9 @@ void code_run::run_attempts(local &step, const std::stop_token &stop)
         try {
             step_context task(work_, id, step.attempt, stop, step.options);
             const auto given = function(task);
+            const auto kept = work_.kept(given);
             // What could not be stored would be refused with all that is recorded beside it.
-            const auto checked = outcome::success(given);
+            const auto checked = outcome::success(kept);
             if (checked.fields.starts_with("\"output\"") && checked.fields.size() <= keeper_.max_value()) {
                 step.result = {{"id", id}, {"output", given}};
                 return;

@@ -81,6 +81,7 @@ public:
     void tag(json tags);
     bool patched(std::string_view patch);
     void log(std::string_view line);
+    [[nodiscard]] json load(const json &value) { return work_.load(value); }
     [[nodiscard]] std::chrono::system_clock::time_point now() { return keeper_.now(); }
 
     struct continued {  // thrown by continue_as_new, and no std::exception: the code's own `catch` should not meet it

@@ -96,6 +96,7 @@ operation<void> context::spawn(orch::task<> branch)
 
 bool context::patched(std::string_view id) { return run_.patched(id); }
 void context::log(std::string_view line) { run_.log(line); }
+json context::load(const json &value) const { return run_.load(value); }
 void context::continue_as_new(json next) { throw detail::code_run::continued{std::move(next)}; }
 
 std::chrono::system_clock::time_point context::now()

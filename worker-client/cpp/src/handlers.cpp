@@ -28,14 +28,14 @@ json thrown_error()
 outcome run_handler(leased_task &work, const handler_function &function)
 {
     try {
-        return outcome::success(function(work, json::parse(work.input)));
+        return outcome::success(work.kept(function(work, work.given())));
     } catch (const skip_task &skipped) {
         return outcome::skip(skipped.what());
     } catch (const task_error &) {
-        return outcome::failure(thrown_error());
+        return outcome::failure(work.kept_error(thrown_error()));
     } catch (const std::exception &) {
         // Asked to stop, it stopped in its own way.
-        return work.interrupted() != leased_task::reason::none ? ended_early(work) : outcome::failure(thrown_error());
+        return work.interrupted() != leased_task::reason::none ? ended_early(work) : outcome::failure(work.kept_error(thrown_error()));
     } catch (...) {
         return outcome::failure(thrown_error());
     }

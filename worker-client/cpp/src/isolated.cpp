@@ -72,6 +72,8 @@ public:
         // The monotonic clock is one for all processes of a machine.
         if (call.contains("deadline")) deadline = std::chrono::steady_clock::time_point(std::chrono::steady_clock::duration(call["deadline"].get<int64_t>()));
     }
+    std::shared_ptr<const orch::payloads> large;  // for load alone: what comes in and goes out is the worker's
+    json load(const json &value) override { return large ? large->load(value) : value; }
     void log(std::string_view line, std::string_view stream) override { tell({{"log", line}, {"stream", stream}}); }
     void progress(const json &details) override { tell({{"progress", details}}); }
     void tell(const json &message)
@@ -85,7 +87,7 @@ private:
     std::mutex lock_;
 };
 
-[[noreturn]] void child(int socket, const handler_function &function)
+[[noreturn]] void child(int socket, const handler_function &function, const std::shared_ptr<const payloads> &store)
 {
     setpgid(0, 0);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) ::signal(signal, SIG_DFL);
@@ -99,11 +101,12 @@ private:
         (void)read_message(socket);
         ::kill(0, SIGKILL);
     }).detach();
+    work.large = store;
     work.tell({{"end", "{" + run_handler(work, function).fields + "}"}});
     for (;;) pause();  // until the worker kills this group: so its number is nobody else's when it does
 }
 
-[[noreturn]] void nursery(int control, const handler_function &function)
+[[noreturn]] void nursery(int control, const handler_function &function, const std::shared_ptr<const payloads> &store)
 {
     setsid();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGCHLD}) ::signal(signal, SIG_IGN);  // so children are reaped by the kernel
@@ -124,7 +127,7 @@ private:
         const int socket = *reinterpret_cast<const int *>(CMSG_DATA(header));
         if (::fork() == 0) {
             ::close(control);
-            child(socket, function);
+            child(socket, function, store);
         }
         ::close(socket);
     }
@@ -132,7 +135,7 @@ private:
 
 class isolator {
 public:
-    isolator(const handler_function &function, std::chrono::milliseconds grace) : grace_(grace)
+    isolator(const handler_function &function, std::chrono::milliseconds grace, const std::shared_ptr<const payloads> &store) : grace_(grace)
     {
         int ends[2];
         if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw std::system_error(errno, std::generic_category(), "socketpair");
@@ -140,7 +143,7 @@ public:
         nursery_ = ::fork();
         if (nursery_ == 0) {
             ::close(ends[0]);
-            nursery(ends[1], function);
+            nursery(ends[1], function, store);
         }
         ::close(ends[1]);
         if (nursery_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
@@ -240,9 +243,9 @@ private:
 
 }  // namespace
 
-handler_function isolated(handler_function function, std::chrono::milliseconds grace)
+handler_function isolated(handler_function function, std::chrono::milliseconds grace, std::shared_ptr<const payloads> store)
 {
-    return [shared = std::make_shared<isolator>(function, grace)](task_context &task, const json &input) { return shared->call(task, input); };
+    return [shared = std::make_shared<isolator>(function, grace, store)](task_context &task, const json &input) { return shared->call(task, input); };
 }
 
 }  // namespace orch

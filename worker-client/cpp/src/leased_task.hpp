@@ -18,6 +18,12 @@ public:
 
     void log(std::string_view line, std::string_view stream) override;
     void progress(const json &details) override;
+    json load(const json &value) override { return payloads ? payloads->load(value) : value; }
+
+    /// The input as its handler gets it; what of an output or an error goes to the database.
+    [[nodiscard]] json given() const { return payloads ? payloads->decode(json::parse(input)) : json::parse(input); }
+    [[nodiscard]] json kept(json output) const { return payloads ? payloads->encode(std::move(output), "runs/" + run_id) : output; }
+    [[nodiscard]] json kept_error(json error) const { return payloads ? payloads->encode_error(std::move(error)) : error; }
 
     /// Lines written since the last call, as the JSON that orch.log takes; empty where there are none.
     [[nodiscard]] std::string take_lines();
@@ -32,6 +38,7 @@ public:
     /// What it is served under: a handler's name, or `:command`, `:http`.
     [[nodiscard]] std::string route() const { return executor == "handler" ? handler : ":" + executor; }
 
+    std::shared_ptr<const orch::payloads> payloads;
     std::string lease;
     std::string executor;
     std::string handler;

@@ -221,6 +221,7 @@ void worker::loop::take_tasks(const statement &sent, const rows &answer)
         }
         ++leased;
         auto work = std::make_shared<leased_task>(answer, row);
+        work->payloads = options.payloads;
         if (draining_) {
             unwanted.push_back(work->lease);
             continue;

@@ -2,6 +2,7 @@
 
 #include "orch/connection.hpp"
 #include "orch/error.hpp"
+#include "orch/payloads.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -122,9 +123,15 @@ public:
     std::string signal_with_start(const std::string &workflow, const std::string &name, const json &payload, const json &input,
                                   const std::string &idempotency_key);
     void approve(const std::string &run, const std::string &task, bool approved = true, const std::string &comment = {}, const json &form = nullptr);
+    /// What a reference to a large value stands for, in a result say; any other value as it is.
+    [[nodiscard]] json load(const json &value) const { return payloads ? payloads->load(value) : value; }
     std::string cancel(const std::string &run);  ///< Returns the new state.
 
+    std::shared_ptr<const orch::payloads> payloads;  ///< Where large inputs go, and what hides values; as the workers have it.
+
 private:
+    [[nodiscard]] std::string kept(const json &value) const { return (payloads ? payloads->encode(value, "inputs") : value).dump(); }
+    [[nodiscard]] json given(std::optional<std::string_view> text) const;
     std::shared_ptr<connection> database_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "orch/error.hpp"
+#include "orch/payloads.hpp"
 #include "orch/task.hpp"
 #include "orch/workflow.hpp"
 
@@ -41,6 +42,8 @@ public:
     /// Goes with the next heartbeat: shown in orch.attempts and orch.tasks, and given to the next attempt as previous_progress. What is told in between
     /// replaces what was told before. Throws std::length_error above 4 KiB of JSON.
     virtual void progress(const json &details) = 0;
+    /// What a reference to a large value stands for, fetched now; any other value as it is.
+    [[nodiscard]] virtual json load(const json &value) { return value; }
 };
 
 /// Gets the task's input, returns its output; fails the attempt by an exception, best a task_error.
@@ -117,6 +120,7 @@ struct worker_options {
     std::chrono::milliseconds grace{5'000};                 ///< From SIGTERM to SIGKILL for a command that must stop.
     std::chrono::milliseconds start_timeout{30'000};        ///< How long to try the first connection; later ones are tried for ever.
     std::optional<std::chrono::milliseconds> until_idle{};  ///< Return after this long without any work.
+    std::shared_ptr<const orch::payloads> payloads{};       ///< Where values too large for the database go, and what hides them; default: nowhere, nothing.
     json metadata = json::object();                         ///< Shown in orch.workers.
     /// What the worker has to say, and about which task, where it is about one; from its loops' threads. Default: nowhere.
     std::function<void(log_level, const std::string &, const task_context *)> log{};

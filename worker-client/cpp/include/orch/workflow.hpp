@@ -286,6 +286,8 @@ public:
     [[nodiscard]] std::string uuid();
     void log(std::string_view line);  ///< Adds a line to orch.logs, once: not in replays.
     void set_tag(std::string key, json value);
+    /// What a reference to a large value stands for, fetched now; any other value as it is.
+    [[nodiscard]] json load(const json &value) const;
     /// Ends this run; a new one of the same workflow begins with this input. Throws what the worker catches, so let it pass.
     [[noreturn]] void continue_as_new(json input);
 
