@@ -43,7 +43,7 @@ $(BUILD)/units/%.o: $(BUILD)/units/%.cpp
 
 $(BUILD)/orch$(DLSUFFIX): $(objects) $(BUILD)/units/list
 	@echo "link $@"
-	@$(CXX) -shared -o $@ $(objects) $(LDFLAGS) -Wl,--no-undefined-version
+	@$(CXX) -shared -o $@ $(objects) $(LDFLAGS) -Wl,--no-undefined-version -lhiredis
 
 # Written anew only when it changes, so that a source that was added or removed relinks and nothing else does.
 $(BUILD)/units/list: force

@@ -3,10 +3,12 @@
 //   afterwards     CREATE EXTENSION asks for a steward at its commit; so does whoever uses a database that has none
 //   a steward ends in order (no extension, told to step aside): a new one only when somebody asks; by an error: a new one after five seconds
 //   a database is dropped: its slot in shared memory is freed
+//   orch.redis_url is set: the notifier is started, and again after five seconds where it ended
 // It sleeps on its latch and runs nothing while there is nothing to do.
 #include "background/launcher.hpp"
 
 #include "background/processes.hpp"
+#include "background/redis_notifier.hpp"
 #include "background/turn.hpp"
 #include "shared/clock.hpp"
 #include "shared/launching.hpp"
@@ -153,7 +155,10 @@ void launcher_main(Datum)
     });
     bare_turn("looking which databases there are", "the next wake-up looks again", read_databases);
     for (const Oid database : launcher->databases) watch(database).probe = true;
-    for (;;) sleep_until_woken(look_after_stewards(), "OrchLauncherMain");
+    for (;;) {
+        const int64_t stewards_ms = look_after_stewards(), notifier_ms = look_after_notifier();
+        sleep_until_woken(stewards_ms < 0 || notifier_ms < 0 ? std::max(stewards_ms, notifier_ms) : std::min(stewards_ms, notifier_ms), "OrchLauncherMain");
+    }
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "pg/session.hpp"
 #include "shared/clock.hpp"
 #include "shared/database.hpp"
+#include "shared/hints.hpp"
 #include "shared/launching.hpp"
 #include "shared/run_ids.hpp"
 #include "shared/settings.hpp"
@@ -37,6 +38,7 @@ struct Steward {
     int64_t runners_at = INT64_MAX;  // monotonic: when runners are looked at again without a request
     int sql_workers = 0;             // as they were allowed when runners were last looked at
     bool look = true;                // whether the standing must be found out again
+    NameData database{};
 };
 
 [[noreturn]] void leave()
@@ -51,6 +53,9 @@ bool find_standing(void *argument)
     auto &steward = *static_cast<Steward *>(argument);
     steward.standing = engine::standing();
     steward.extension = pg::extension_oid();
+    pg::call_pg([&] {
+        if (const char *name = get_database_name(MyDatabaseId)) namestrcpy(&steward.database, name);
+    });
     return false;
 }
 
@@ -242,6 +247,7 @@ void steward_main(Datum argument)
     if (!look_around(steward)) pg::call_pg([] { proc_exit(1); });      // 1: an error; the launcher tries again after its pause
     if (!shared::become_steward()) pg::call_pg([] { proc_exit(0); });  // 0: another one is alive
     shared::set_wants_steward(true);
+    shared::set_database_name(NameStr(steward.database));
     for (;;) {
         if (shared::told_to_leave()) leave();
         const int64_t sleep_ms = look(steward);

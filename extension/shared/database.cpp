@@ -3,6 +3,7 @@
 
 #include "shared/clock.hpp"
 #include "shared/feed.hpp"
+#include "shared/hinting.hpp"
 #include "shared/launching.hpp"
 #include "shared/layout.hpp"
 #include "shared/pending.hpp"
@@ -43,6 +44,7 @@ void at_exit(int, Datum)
     clear_floor();
     if (is_launcher) pg_atomic_write_u32(&root->launcher, 0);
     come_back();
+    leave_notifier();
     if (!mine) return;
     bool gone = false;
     with_database(*mine, [&] {
@@ -143,6 +145,7 @@ void set_phase(Phase phase)
         if (phase == Phase::closed) close_contents(slot);
         // Whoever sleeps for work looks again: there may be some now, or none for long.
         slot.workers.each([&](int worker) { wake_worker(slot, workers[worker], wakes); });
+        if (phase == Phase::open) hint_opened(slot, wakes);
     });
     wakes.flush();
     pg::call_pg([&] { ConditionVariableBroadcast(&slot.changed); });

@@ -11,6 +11,7 @@
 #include "shared/database.hpp"
 #include "shared/free_list.hpp"
 #include "shared/hash_chains.hpp"
+#include "shared/hints.hpp"
 #include "shared/key_queue.hpp"
 #include "shared/refusals.hpp"
 #include "shared/timers.hpp"
@@ -110,7 +111,8 @@ struct Route {
     int32_t pins;   // transactions that know the slot
     int64_t last_used;
     KeyQueue<Entry> ready;
-    RunId cursor;  // smallest run that may have ready rows not in memory
+    RunId cursor;    // smallest run that may have ready rows not in memory
+    uint32_t hints;  // tasks that became ready since the notifier looked
     char queue[name_bytes + 1], handler[name_bytes + 1], tenant[name_bytes + 1];
 
     bool in_use() const noexcept { return ready.count > 0 || cursor != no_run || refilling || pins > 0; }
@@ -127,8 +129,9 @@ struct Worker {
     int32_t runner_pid;  // of a SQL runner: interrupted when a lease of it is to be cancelled; else 0
     uint64_t name_hash;
     int64_t last_seen, last_seen_wall;
-    int64_t owed_at;   // a wake was given: unless it calls by then, somebody else gets it; 0 = none
-    LeaseList leases;  // pending ones too
+    int64_t owed_at;      // a wake was given: unless it calls by then, somebody else gets it; 0 = none
+    LeaseList leases;     // pending ones too
+    int64_t rests_until;  // monotonic: it has no connection, waits for hints, and counts as alive; 0 = it does not rest
     Bitmap<max_routes> routes;
     char name[name_bytes + 1];
     uint16_t serves_length;
@@ -207,7 +210,11 @@ struct Database {
     int64_t owed_due;  // the earliest owed_at of its workers
     Bitmap<max_routes> routes, filled, spilled;
     Bitmap<max_workers> workers, idle;  // idle: somebody sleeps for it and was not woken
-    int32_t wake_from;                  // where the search for an idle worker goes on
+    Bitmap<max_workers> resting;
+    Bitmap<max_routes> hinted;  // marked for the notifier
+    int64_t unsure_until;       // monotonic: until then it is not known who rests
+    char name[64];
+    int32_t wake_from;  // where the search for an idle worker goes on
     LeaseList orphans;
     uint32_t lease_count;
     int32_t feed_waiters;
@@ -239,6 +246,9 @@ struct Root {
     pg_atomic_uint64 clock_offset;
     pg_atomic_uint64 wall_offset;  // further, of the wall clock alone
     pg_atomic_uint32 launcher;     // process number + 1, 0 = none
+    pg_atomic_uint32 notifier;     // the same
+    pg_atomic_uint32 hints_pending;
+    NotifierStatus notifier_status;  // under the pool's lock
     uint64_t name_seed[2];
     Pool<Entry> entries;
     Pool<Lease> leases;

@@ -37,6 +37,7 @@ void forget_route(Database &database, int slot) noexcept
 {
     database.routes.reset(slot);
     database.blocked.reset(slot);
+    database.hinted.reset(slot);
     database.workers.each([&](int worker) { workers[worker].routes.reset(slot); });
 }
 
@@ -126,6 +127,7 @@ int route_slot(int32_t route_id, const RouteNames &of)
         route.last_used = monotonic_us();
         route.ready = {};
         route.cursor = no_run;
+        route.hints = 0;
         copy_name(route.queue, names[0]);
         copy_name(route.handler, names[1]);
         copy_name(route.tenant, names[2]);

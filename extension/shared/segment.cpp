@@ -58,6 +58,8 @@ void init_root(const Sizes &s)
     pg_atomic_init_u64(&root->clock_offset, 0);
     pg_atomic_init_u64(&root->wall_offset, 0);
     pg_atomic_init_u32(&root->launcher, 0);
+    pg_atomic_init_u32(&root->notifier, 0);
+    pg_atomic_init_u32(&root->hints_pending, 0);
     if (!pg_strong_random(root->name_seed, sizeof(root->name_seed))) ereport(FATAL, (errmsg("could not generate random numbers for orch")));
     root->entries = {{}, 0, static_cast<uint32_t>(s.entries)};
     root->leases = {{}, 0, max_leases};

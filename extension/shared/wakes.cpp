@@ -2,6 +2,7 @@
 #include "shared/wakes.hpp"
 
 #include "shared/clock.hpp"
+#include "shared/hinting.hpp"
 
 namespace orch::shared {
 
@@ -41,12 +42,13 @@ int wake_for_route(Database &database, int route, int64_t count, Wakes &wakes) n
         wakes.add(worker.waiter);
         woken++;
         // Only where somebody else could take it over does an unused wake matter.
-        if (database.idle.any()) {
+        if (database.idle.any() || database.resting.any()) {
             worker.owed_at = monotonic_us() + owed_us;
             database.owed_due = std::min(database.owed_due, worker.owed_at);
             note_deadline(database, worker.owed_at, wakes);
         }
     }
+    if (woken < count) hint_route(database, route, count - woken, wakes);
     return woken;
 }
 

@@ -2,6 +2,7 @@
 #include "shared/workers.hpp"
 
 #include "shared/clock.hpp"
+#include "shared/hinting.hpp"
 #include "shared/launching.hpp"
 #include "shared/lease_lists.hpp"
 #include "shared/liveness.hpp"
@@ -79,7 +80,7 @@ int find_or_make(Database &database, uint64_t hash, std::string_view folded) noe
     worker.draining = worker.closed = worker.woken = worker.cancel_news = false;
     worker.waiter = no_slot;
     worker.runner_pid = 0;
-    worker.owed_at = 0;
+    worker.owed_at = worker.rests_until = 0;
     worker.leases = {};
     worker.name_hash = hash;
     worker.last_seen = 0;
@@ -107,7 +108,10 @@ void touch(Worker &worker) noexcept
     worker.last_seen = monotonic_us();
     worker.last_seen_wall = now_us();
     worker.owed_at = 0;
+    end_rest(worker);
 }
+
+}  // namespace
 
 bool may_find_work(const Database &database, const Worker &worker) noexcept
 {
@@ -122,12 +126,11 @@ bool may_find_work(const Database &database, const Worker &worker) noexcept
     return false;
 }
 
-}  // namespace
-
 bool is_alive(const Worker &worker, int64_t now) noexcept
 {
     // A SQL runner cannot call while a statement runs; its process clears the number when it exits.
-    return worker.waiter != no_slot || worker.runner_pid != 0 || (!worker.closed && worker.last_seen + int64_t{settings::heartbeat_interval_ms} * 3000 > now);
+    if (worker.waiter != no_slot || worker.runner_pid != 0) return true;
+    return !worker.closed && std::max(worker.last_seen + int64_t{settings::heartbeat_interval_ms} * 3000, worker.rests_until) > now;
 }
 
 int live_workers(const Database &database, int route, int64_t now) noexcept

@@ -139,6 +139,19 @@ grant execute on function orch.release(text[]) to orch_worker;
 comment on function orch.release(text[]) is
     'Gives tasks back, ready at once, without using up an attempt; a row for each lease that was not the caller''s to give back.';
 
+create or replace function orch.worker_rest(worker text, silence interval default '1 minute')
+returns table (
+    rests boolean,
+    streams text[],
+    at timestamptz
+)
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_worker_rest';
+revoke execute on function orch.worker_rest(text, interval) from public;
+grant execute on function orch.worker_rest(text, interval) to orch_worker;
+comment on function orch.worker_rest(text, interval) is
+    'Says that a worker gives its connection up and waits in Redis: for silence, an hour at most, it counts as alive without a call. rests is false where there may be work, to be leased instead; streams are those to wait on, none while no hints are sent; hints from before at are over.';
+
 create or replace function orch.worker_stop(worker text)
 returns int
 language c volatile parallel unsafe

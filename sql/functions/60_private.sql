@@ -105,6 +105,20 @@ revoke execute on function _orch.engine_status() from public;
 grant execute on function _orch.engine_status() to orch_viewer;
 comment on function _orch.engine_status() is 'One row: the phase of this database, unused, closed, rebuilding, open, held or standby, the process id of its steward, null where none runs, and for how many seconds that has been wanted and has not looked.';
 
+create or replace function _orch.notifier_status()
+returns table (
+    wanted boolean,
+    state text,
+    place text,
+    since timestamptz,
+    reason text
+)
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_private_notifier_status';
+revoke execute on function _orch.notifier_status() from public;
+grant execute on function _orch.notifier_status() to orch_viewer;
+comment on function _orch.notifier_status() is 'One row: whether orch.redis_url asks for hints, what the notifier is, off, connecting, connected or away, where its Redis is, without the password, since when, and why it is away.';
+
 create or replace function _orch.memory_status()
 returns table (
     part text,

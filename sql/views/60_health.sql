@@ -208,6 +208,23 @@ select
 from circuits as c
 union all
 select
+    'redis',
+    case when n.state = 'away' or (n.wanted and n.state = 'off' and e.phase <> 'standby') then 'warning' else 'ok' end,
+    case
+        when n.wanted and n.state = 'off' and e.phase = 'standby' then 'Only the primary sends hints.'
+        when n.wanted and n.state = 'off' then 'Hints are wanted, and their sender does not run.'
+        when n.state = 'off' then 'No hints are sent: orch.redis_url is empty.'
+        when n.state = 'connecting' then format('The Redis at %s is being connected to.', n.place)
+        when n.state = 'connected' then format('Hints have gone to the Redis at %s since %s.', n.place, pg_catalog.date_trunc('second', n.since))
+        else format('The Redis at %s has been away since %s: %s', n.place, pg_catalog.date_trunc('second', n.since), n.reason)
+    end,
+    case
+        when n.state = 'away' then 'Nothing is lost: workers that wait for hints look by themselves every few seconds. Check that Redis, and orch.redis_url.'
+        when n.wanted and n.state = 'off' and e.phase <> 'standby' then 'See the server''s log; max_worker_processes may be too small.'
+    end
+from engine as e, _orch.notifier_status() as n
+union all
+select
     'oldest_snapshot',
     h.status,
     case
@@ -227,7 +244,7 @@ from letters as d;
 revoke all on orch.health from public;
 grant select on orch.health to orch_viewer;
 comment on view orch.health is 'Whether all is well: a row a check.';
-comment on column orch.health."check" is 'engine, partitions, steward, memory, workers, circuits, oldest_snapshot or dead_letters.';
+comment on column orch.health."check" is 'engine, partitions, steward, memory, workers, circuits, redis, oldest_snapshot or dead_letters.';
 comment on column orch.health.status is 'ok, warning or critical.';
 comment on column orch.health.detail is 'What was found.';
 comment on column orch.health.hint is 'What to do, where something is to be done.';
