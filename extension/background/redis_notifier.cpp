@@ -32,6 +32,7 @@ constexpr auto longest_pause = 5'000ms;
 constexpr int64_t start_again_ms = 5'000;
 constexpr int routes_in_a_batch = 64;
 constexpr int readers_in_a_batch = 2'000;
+constexpr int64_t from_2000_to_1970_us = int64_t{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY;
 constexpr const char *stream_life = "86400";  // seconds: of a route that is not used any more nothing stays behind
 
 struct Notifier {
@@ -85,7 +86,7 @@ void send_hints(Notifier &n)
         const std::string stream = core::hint_stream(hint.database, hint.tenant, hint.queue, hint.handler);
         for (int reader = 0; reader < hint.readers; reader++)
             n.link->command({"XADD", stream, "MAXLEN", "~", std::to_string(core::hints_kept), "*", "v", std::to_string(core::hint_schema), "route",
-                             std::to_string(hint.route_id), "count", std::to_string(hint.ready), "at", std::to_string(hint.at)});
+                             std::to_string(hint.route_id), "count", std::to_string(hint.ready), "at", std::to_string(hint.at + from_2000_to_1970_us)});
         n.link->command({"EXPIRE", stream, stream_life});
     }
     if (count > 0) n.patience_ends = Clock::now() + patience;

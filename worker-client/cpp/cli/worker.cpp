@@ -20,7 +20,7 @@ namespace {
 struct worker_choices {
     std::vector<std::string> queues, handlers, plugins;
     int concurrency = 4;
-    std::string secrets_dir, metrics, id, lease_time, drain = "30s", grace = "5s", until_idle, log = "info", log_format = "text";
+    std::string secrets_dir, metrics, id, lease_time, drain = "30s", grace = "5s", until_idle, log = "info", log_format = "text", redis, redis_poll = "5s", redis_linger = "2s";
     bool stop_when_idle = false;
 };
 
@@ -62,6 +62,9 @@ int work(session &with, const worker_choices &chosen)
     if (!chosen.queues.empty()) options.queues = chosen.queues;
     options.drain = duration(chosen.drain);
     options.grace = duration(chosen.grace);
+    options.redis = chosen.redis;
+    options.redis_poll = duration(chosen.redis_poll);
+    options.redis_linger = duration(chosen.redis_linger);
     if (chosen.stop_when_idle) options.until_idle = chosen.until_idle.empty() ? std::chrono::seconds(1) : duration(chosen.until_idle);
     options.secrets_dir = chosen.secrets_dir;
 
@@ -137,6 +140,12 @@ void add_worker(CLI::App &app, action &chosen)
     command->add_option("--secrets-dir", options->secrets_dir, "where a file NAME holds {{ secrets.NAME }}, unless ORCH_SECRET_NAME is set")
         ->envname("ORCH_SECRETS_DIR");
     command->add_option("--metrics-port", options->metrics, "serve counts to Prometheus at this port, or at ADDRESS:PORT, under /metrics");
+    command
+        ->add_option("--redis", options->redis,
+                     "wait for hints there, and hold no connection meanwhile: redis://[:password@]host[:port][/database] or unix:///socket")
+        ->envname("ORCH_REDIS_URL");
+    command->add_option("--redis-poll", options->redis_poll, "how often to look without hints, and six times as long with them [5s]")->check(is_duration());
+    command->add_option("--redis-linger", options->redis_linger, "how long to keep the connection after the last task [2s]")->check(is_duration());
     command->add_option("--log", options->log, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     command->add_option("--log-format", options->log_format, "text, or json: an object a line, with run, task, attempt and trace")
         ->check(CLI::IsMember({"text", "json"}));

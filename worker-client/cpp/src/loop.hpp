@@ -2,6 +2,7 @@
 
 #include "executors.hpp"
 #include "orch/connection.hpp"
+#include "redis_hints.hpp"
 #include "task_pool.hpp"
 
 #include <atomic>
@@ -24,6 +25,7 @@
 //   hungry    ask for tasks at the next turn: at the start, after await_work, and as long as every slot that was offered got one
 //   asking    an exchange, complete_many or lease is in flight; results that end meanwhile go together in the next one
 //   awaiting  await_work is in flight
+//   resting   no connection: worker_rest was answered, and a hint in Redis or a time is waited for
 
 namespace orch {
 
@@ -55,7 +57,7 @@ struct worker::loop : std::enable_shared_from_this<worker::loop> {
     [[nodiscard]] rows ask_server(std::string sql, parameters values);
 
 private:
-    enum class call { settle, lease, await, heartbeat, log, release, stop, request };
+    enum class call { settle, lease, await, heartbeat, log, release, rest, stop, request };
     struct request {
         std::string sql;
         parameters values;
@@ -105,9 +107,18 @@ private:
     void refuse_result(const statement &sent, const rows &answer, int row);
     void take_heartbeat(const statement &sent, const rows &answer);
     void stop_task(leased_task &work, leased_task::reason why);
+
+    // worker_rest.cpp: waiting in Redis instead of holding a connection
+    [[nodiscard]] bool resting() const noexcept { return hints_ && hints_->resting(); }
+    [[nodiscard]] bool may_rest(time now);
+    [[nodiscard]] bool still_rests(time now);
+    [[nodiscard]] bool known_to_server();
+    void ask_for_rest();
+    void take_rest(const rows &answer);
+    void refuse_rest(const error &why);
     [[nodiscard]] int free_slots() const { return options.concurrency - busy_; }
 
-    process_guard guard_;
+    std::optional<process_guard> guard_;  // where there may be commands to guard
     task_pool pool_;
     std::optional<connection> connection_;
     std::deque<statement> in_flight_;
@@ -133,7 +144,12 @@ private:
     std::chrono::milliseconds backoff_{100}, poll_delay_{100}, nudge_delay_{1};
     time next_, reconnect_at_, heartbeat_at_, lines_at_, poll_at_, await_at_, nudge_at_, drain_end_, last_work_;
     std::mt19937 dice_{std::random_device{}()};
-    std::shared_ptr<loop> kept_alive_;  // by a handler that does not end
+    std::unique_ptr<redis_hints> hints_;  // with options.redis, while there is somebody who takes rests
+    bool rested_ = false;                 // it was the rest that had ended the last connection
+    int vain_rests_ = 0;                  // times in a row that a rest was refused and yet nothing was leased
+    time rest_at_;                        // not before
+    std::string server_;                  // when the server that knows us was started
+    std::shared_ptr<loop> kept_alive_;    // by a handler that does not end
 };
 
 }  // namespace orch

@@ -54,10 +54,13 @@ void worker::loop::send_due(time now)
     if (!finished_.empty()) return settle(free);
     if (free == 0 || awaiting_) return;
     if (hungry_) return ask(free);
+    if (may_rest(now)) return ask_for_rest();
     if (busy_ > 0 && now < await_at_) return wake_at(await_at_);
     if (can_await_ && fruitless_ < 5) {
-        if (!options.until_idle) send({.kind = call::await}, "call orch.await_work($1)", {options.id});
-        else send({.kind = call::await}, "call orch.await_work($1, $2::interval)", {options.id, std::to_string(options.until_idle->count()) + " ms"});
+        auto limit = options.until_idle;
+        if (hints_ && tasks_.empty()) limit = std::max(1ms, std::chrono::ceil<std::chrono::milliseconds>(rest_at_ - now));
+        if (!limit) send({.kind = call::await}, "call orch.await_work($1)", {options.id});
+        else send({.kind = call::await}, "call orch.await_work($1, $2::interval)", {options.id, std::to_string(limit->count()) + " ms"});
         awaiting_ = true;
         return;
     }
@@ -125,7 +128,8 @@ void worker::loop::release(const std::vector<std::string> &leases)
 
 void worker::loop::receive()
 {
-    while (auto answer = connection_->receive()) {
+    // A rest that was answered takes the connection away.
+    for (std::optional<connection::answer> answer; connection_ && (answer = connection_->receive());) {
         auto sent = std::move(in_flight_.front());
         in_flight_.pop_front();
         if (answer->failure) refused(std::move(sent), *answer->failure);
@@ -152,6 +156,7 @@ void worker::loop::answered(const statement &sent, const connection::answer &ans
     case call::request:
         if (sent.asked_for) sent.asked_for->answer.set_value(answer.result);
         break;
+    case call::rest: return take_rest(answer.result);
     case call::log:
     case call::release:
     case call::stop: break;
@@ -193,6 +198,7 @@ void worker::loop::refused(statement sent, const error &why)
             say(log_level::warning, "await_work is not to be had (" + text + "): polling");
         }
         break;
+    case call::rest: return refuse_rest(why);
     case call::heartbeat: say(log_level::warning, "the heartbeat failed: " + text); break;
     case call::log:
         if (const auto found = tasks_.find(sent.lease); why.code == "OR010" && found != tasks_.end()) stop_task(*found->second, leased_task::reason::lost);
@@ -234,7 +240,7 @@ void worker::loop::take_tasks(const statement &sent, const rows &answer)
     if (!unwanted.empty()) release(unwanted);
     if (leased > 0) {
         last_work_ = clock::now();
-        fruitless_ = 0;
+        fruitless_ = vain_rests_ = 0;
         await_at_ = last_work_ + 1ms;
     }
     if (sent.asked > 0) hungry_ = leased == sent.asked;

@@ -40,7 +40,10 @@ std::string array_of(const std::vector<std::string> &items)
 worker::loop::loop(worker_options given) : options(std::move(given)), pool_([this](leased_task &work) { return execute(work); })
 {
     options.concurrency = std::max(options.concurrency, 1);
+    if (options.commands) guard_.emplace();
     if (options.id.empty()) options.id = made_up_id(dice_);
+    if (!options.redis.empty())
+        hints_ = std::make_unique<redis_hints>(options.redis, options.redis_poll, [this](log_level level, const std::string &text) { say(level, text); });
 }
 
 worker::loop::~loop()
@@ -48,7 +51,7 @@ worker::loop::~loop()
     // Only after an exception out of run is there anything left: end it, since the pool's threads are joined.
     for (const auto &[lease, work] : tasks_) work->interrupt(leased_task::reason::draining);
     give_up_requests();
-    guard_.kill_all();
+    if (guard_) guard_->kill_all();
 }
 
 void worker::loop::say(log_level level, const std::string &text, const task_context *about) const
@@ -92,7 +95,7 @@ void worker::loop::note_end(const leased_task &work, const outcome &ended)
 outcome worker::loop::execute(leased_task &work)
 {
     const auto lookup = [this](const std::string &name) { return find_secret(options.secrets_dir, name); };
-    if (work.executor == "command" && options.commands) return run_command(work, guard_, options.grace, max_result_, lookup);
+    if (work.executor == "command" && options.commands) return run_command(work, *guard_, options.grace, max_result_, lookup);
     if (work.executor == "http" && options.http) return run_http(work, lookup, max_result_);
     if (work.executor == "code") return run_code(work);
     const auto found = handlers.find(work.handler);
@@ -118,9 +121,10 @@ void worker::loop::run()
         if (over(now)) break;
         expire_deadlines(now);
         try {
-            if (!connection_ && now >= reconnect_at_) connect(false);
+            const bool rests = still_rests(now);
+            if (!connection_ && !rests && now >= reconnect_at_) connect(false);
             if (connection_) send_due(now);
-            else wake_at(reconnect_at_);
+            else if (!rests) wake_at(reconnect_at_);
             sleep();
             if (connection_) receive();
         } catch (const error &broken) {
@@ -147,6 +151,10 @@ void worker::loop::connect(bool first)
             // This connection waits for hours on purpose. Two statements, since a pooler may refuse the one that its server does not know.
             connection_->query("set statement_timeout = 0");
             connection_->query("set idle_session_timeout = 0");
+            if (known_to_server()) {
+                connection_->enter_pipeline();
+                break;
+            }
             // Three heartbeats must fit into a lease.
             const auto settings = connection_->query(
                 "select 1000 * least(extract(epoch from coalesce(nullif(current_setting('orch.heartbeat_interval', true), ''), '5s')::interval), "
@@ -176,13 +184,16 @@ void worker::loop::connect(bool first)
             std::this_thread::sleep_for(500ms);
         }
     }
-    if (!first && options.observer) options.observer->reconnected();
-    say(log_level::info, (first ? "worker " : "connected again: worker ") + options.id + " serves " + std::to_string(options.concurrency) + " tasks at once");
+    if (!first && !rested_ && options.observer) options.observer->reconnected();
+    say(rested_ ? log_level::debug : log_level::info,
+        (first ? "worker " : "connected again: worker ") + options.id + " serves " + std::to_string(options.concurrency) + " tasks at once");
     hungry_ = can_await_ = true;
     asking_ = awaiting_ = woken_by_us_ = false;
-    check_leases_ = true;
+    vain_rests_ = 0;
     const auto now = clock::now();
-    last_work_ = lines_at_ = poll_at_ = heartbeat_at_ = now;
+    lines_at_ = poll_at_ = heartbeat_at_ = now;
+    check_leases_ = !std::exchange(rested_, false);
+    if (check_leases_) last_work_ = now;
 }
 
 void worker::loop::lose_connection(const error &why)
@@ -204,9 +215,10 @@ void worker::loop::lose_connection(const error &why)
 void worker::loop::sleep()
 {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_ - clock::now()).count();
-    pollfd watched[] = {{pool_.event(), POLLIN, 0}, {connection_ ? connection_->socket() : -1, POLLIN, 0}};
+    pollfd watched[] = {{pool_.event(), POLLIN, 0}, {connection_ ? connection_->socket() : -1, POLLIN, 0}, {hints_ ? hints_->socket() : -1, POLLIN, 0}};
+    if (hints_ && hints_->wants_write()) watched[2].events |= POLLOUT;
     if (connection_ && connection_->wants_write()) watched[1].events |= POLLOUT;
-    ::poll(watched, 2, static_cast<int>(std::clamp<long>(left, 0, 3'600'000)));
+    ::poll(watched, 3, static_cast<int>(std::clamp<long>(left, 0, 3'600'000)));
     if (connection_ && (watched[1].revents & POLLOUT) != 0) connection_->flush();
 }
 
@@ -248,7 +260,7 @@ void worker::loop::begin_drain(time now)
 
 bool worker::loop::over(time now)
 {
-    if (options.until_idle && !draining_ && tasks_.empty() && connection_ && !asking_) {
+    if (options.until_idle && !draining_ && tasks_.empty() && (connection_ || resting()) && !asking_) {
         const auto last_work = std::max(last_work_, company->last_work.load());
         if (company->busy == 0 && now - last_work >= *options.until_idle) stop();
         wake_at(std::max(last_work, now - *options.until_idle + 100ms) + *options.until_idle);
@@ -277,11 +289,12 @@ void worker::loop::finish()
     };
     for (const auto &[lease, work] : tasks_) work->interrupt(leased_task::reason::draining);
     const bool at_once = stops_ > 1;
-    if (at_once) guard_.kill_all();
+    if (at_once && guard_) guard_->kill_all();
     // First nothing runs here any more, then it may run elsewhere.
     pump_until(clock::now() + (at_once ? 1000ms : options.grace + 1000ms), [&] { return busy_ == 0; });
     give_up_requests();
     if (busy_ > 0) kept_alive_ = shared_from_this();
+    if (!connection_ && hints_ && !at_once && tasks_.empty()) connect(false);  // it rested, and leaves with a word
     if (!connection_) return say(log_level::warning, "stopped without a connection: " + std::to_string(tasks_.size()) + " leases will expire");
     try {
         while (!finished_.empty()) settle(0);
