@@ -55,7 +55,7 @@ void log_change(const char *message, const std::string &place, const std::string
     });
 }
 
-void go_away(Notifier &n, const std::string &why)
+void go_away(Notifier &n, std::string why)  // by value: the link, which goes, may own it
 {
     n.link.reset();
     n.connected = n.more = false;
@@ -63,8 +63,8 @@ void go_away(Notifier &n, const std::string &why)
     n.pause = std::min<std::chrono::milliseconds>(n.pause * 2, longest_pause);
     shared::set_notifier_status(NotifierState::away, n.url.place(), why);
     if (n.reason == why) return;
-    n.reason = why;
-    log_change("orch: no hints go to Redis at %s", n.url.place(), why);
+    n.reason = std::move(why);
+    log_change("orch: no hints go to Redis at %s", n.url.place(), n.reason);
 }
 
 void arrive(Notifier &n)

@@ -79,7 +79,7 @@ redis_hints::time redis_hints::next() const noexcept
     return asked_.empty() && link_->open() ? look_at_ : patience_ends_;
 }
 
-void redis_hints::go_away(const std::string &why, time now)
+void redis_hints::go_away(std::string why, time now)
 {
     link_.reset();
     asked_.clear();
@@ -87,8 +87,9 @@ void redis_hints::go_away(const std::string &why, time now)
     retry_at_ = now + spread(pause_);
     pause_ = std::min<std::chrono::milliseconds>(pause_ * 2, longest_pause);
     look_at_ = std::min(look_at_, now + spread(look_));
-    if (std::exchange(last_trouble_, why) != why)
-        say_(log_level::warning, "no hints from Redis at " + url_.place() + ": " + why + "; looking for work every " + std::to_string(look_.count()) + " ms");
+    if (last_trouble_ == why) return;
+    last_trouble_ = std::move(why);
+    say_(log_level::warning, "no hints from Redis at " + url_.place() + ": " + last_trouble_ + "; looking for work every " + std::to_string(look_.count()) + " ms");
 }
 
 void redis_hints::ask(time now)

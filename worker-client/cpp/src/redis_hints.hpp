@@ -38,7 +38,7 @@ public:
 private:
     enum class asked { group, read };
 
-    void go_away(const std::string &why, time now);
+    void go_away(std::string why, time now);  // by value: the link, which goes, may own it
     void ask(time now);
     void answered(const redis::Reply &reply, time now);
     [[nodiscard]] bool fresh(const redis::Reply &reply);
