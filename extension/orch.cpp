@@ -67,10 +67,11 @@ void define()
     DefineCustomIntVariable("orch.log_plan_min_duration", "From which duration on the plan of a SQL task's statement is kept in the history.",
                             "orch.explain shows it. -1 keeps none, 0 all; above it rows are counted while the statement runs.", &log_plan_min_duration_ms, -1,
                             -1, 24 * 3600 * 1000, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-    DefineCustomStringVariable("orch.redis_url", "The Redis that hints about ready tasks are sent to.",
-                               "redis://[[user]:password@]host[:port][/database] or unix:///socket[?db=number]; empty sends none. For workers that wait in Redis "
-                               "instead of holding a connection; takes a place of max_worker_processes.",
-                               &redis_url, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, background::check_redis_url, nullptr, nullptr);
+    DefineCustomStringVariable(
+        "orch.redis_url", "The Redis that hints about ready tasks are sent to.",
+        "redis://[[user]:password@]host[:port][/database] or unix:///socket[?db=number]; empty sends none. For workers that wait in Redis "
+        "instead of holding a connection; takes a place of max_worker_processes.",
+        &redis_url, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, background::check_redis_url, nullptr, nullptr);
     DefineCustomStringVariable("orch.tenant", "The tenant that this session acts for.",
                                "Counts only for members of orch_admin; for all others the tenant comes from the role.", &tenant, "", PGC_USERSET, 0, nullptr,
                                nullptr, nullptr);

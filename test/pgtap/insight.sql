@@ -93,7 +93,7 @@ select results_eq(
 );
 select results_eq(
     $$ select "check" from orch.health order by 1 $$,
-    $$ values ('circuits'), ('dead_letters'), ('engine'), ('memory'), ('oldest_snapshot'), ('partitions'), ('steward'), ('workers') $$,
+    $$ values ('circuits'), ('dead_letters'), ('engine'), ('memory'), ('oldest_snapshot'), ('partitions'), ('redis'), ('steward'), ('workers') $$,
     'health has a row for each check'
 );
 select is((select status from orch.health where "check" = 'engine'), 'ok', 'the engine is well');

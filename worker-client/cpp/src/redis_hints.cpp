@@ -89,7 +89,8 @@ void redis_hints::go_away(std::string why, time now)
     look_at_ = std::min(look_at_, now + spread(look_));
     if (last_trouble_ == why) return;
     last_trouble_ = std::move(why);
-    say_(log_level::warning, "no hints from Redis at " + url_.place() + ": " + last_trouble_ + "; looking for work every " + std::to_string(look_.count()) + " ms");
+    say_(log_level::warning,
+         "no hints from Redis at " + url_.place() + ": " + last_trouble_ + "; looking for work every " + std::to_string(look_.count()) + " ms");
 }
 
 void redis_hints::ask(time now)
