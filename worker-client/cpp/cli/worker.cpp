@@ -144,7 +144,7 @@ void add_worker(CLI::App &app, action &chosen)
         ->add_option("--redis", options->redis,
                      "wait for hints there, and hold no connection meanwhile: redis://[:password@]host[:port][/database] or unix:///socket")
         ->envname("ORCH_REDIS_URL");
-    command->add_option("--redis-poll", options->redis_poll, "how often to look without hints, and six times as long with them [5s]")->check(is_duration());
+    command->add_option("--redis-poll", options->redis_poll, "how often to look without hints, and twelve times as long with them [5s]")->check(is_duration());
     command->add_option("--redis-linger", options->redis_linger, "how long to keep the connection after the last task [2s]")->check(is_duration());
     command->add_option("--log", options->log, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     command->add_option("--log-format", options->log_format, "text, or json: an object a line, with run, task, attempt and trace")

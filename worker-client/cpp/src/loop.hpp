@@ -146,10 +146,11 @@ private:
     std::mt19937 dice_{std::random_device{}()};
     std::unique_ptr<redis_hints> hints_;  // with options.redis, while there is somebody who takes rests
     bool rested_ = false;                 // it was the rest that had ended the last connection
-    int vain_rests_ = 0;                  // times in a row that a rest was refused and yet nothing was leased
-    time rest_at_;                        // not before
-    std::string server_;                  // when the server that knows us was started
-    std::shared_ptr<loop> kept_alive_;    // by a handler that does not end
+    bool look_first_ = false;
+    int vain_rests_ = 0;                // times in a row that a rest was refused and yet nothing was leased
+    time rest_at_;                      // not before
+    std::string server_;                // when the server that knows us was started
+    std::shared_ptr<loop> kept_alive_;  // by a handler that does not end
 };
 
 }  // namespace orch

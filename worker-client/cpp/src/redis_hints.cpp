@@ -14,6 +14,8 @@ using namespace std::chrono_literals;
 constexpr auto patience = 2s;  // to connect, and for an answer beyond the time that it was asked to wait
 constexpr auto longest_read = 5'000ms;
 constexpr auto longest_pause = 5'000ms;
+constexpr int with_hints = 12;        // times as long between two looks
+constexpr auto longest_look = 30min;  // the engine takes no longer rest than an hour
 
 core::RedisUrl checked_url(const std::string &text)
 {
@@ -43,7 +45,7 @@ std::string_view field_of(const redis::Reply &fields, std::string_view name)
 }  // namespace
 
 redis_hints::redis_hints(const std::string &url, std::chrono::milliseconds look, say tell)
-    : url_(checked_url(url)), look_(std::max(look, std::chrono::milliseconds(10))), say_(std::move(tell))
+    : url_(checked_url(url)), look_(std::clamp<std::chrono::milliseconds>(look, 10ms, longest_look)), say_(std::move(tell))
 {
 }
 
@@ -52,6 +54,10 @@ std::chrono::milliseconds redis_hints::spread(std::chrono::milliseconds length)
     return length * 3 / 4 + std::chrono::milliseconds(dice_() % static_cast<unsigned>(length.count() / 2 + 1));
 }
 
+std::chrono::milliseconds redis_hints::longest_rest() const noexcept { return relaxed() * 5 / 4 + longest_read + patience; }
+
+std::chrono::milliseconds redis_hints::relaxed() const noexcept { return std::min<std::chrono::milliseconds>(look_ * with_hints, longest_look); }
+
 void redis_hints::begin(std::vector<std::string> streams, int64_t at, time now)
 {
     streams_ = std::move(streams);
@@ -59,7 +65,7 @@ void redis_hints::begin(std::vector<std::string> streams, int64_t at, time now)
     resting_ = true;
     hinted_ = false;
     // Longer only while the link is there, or may be in a moment.
-    look_at_ = now + spread(streams_.empty() || !last_trouble_.empty() ? look_ : look_ * 6);
+    look_at_ = now + spread(streams_.empty() || !last_trouble_.empty() ? look_ : relaxed());
 }
 
 void redis_hints::end()

@@ -18,7 +18,7 @@ public:
     using time = clock::time_point;
     using say = std::function<void(log_level, const std::string &)>;
 
-    /// `look`: how long to rest without a look at the database while hints cannot be had; six times as long while they can. Throws orch::error for a URL that is none.
+    /// `look`: how long to rest without a look at the database while hints cannot be had; twelve times as long while they can. Throws orch::error for a URL that is none.
     redis_hints(const std::string &url, std::chrono::milliseconds look, say tell);
 
     /// What worker_rest answered: the worker rests from here on. Without streams no hints are sent.
@@ -26,7 +26,9 @@ public:
     void end();
     [[nodiscard]] bool resting() const noexcept { return resting_; }
     /// The longest rest, for the engine to know when the worker is overdue.
-    [[nodiscard]] std::chrono::milliseconds longest_rest() const noexcept { return look_ * 12; }
+    [[nodiscard]] std::chrono::milliseconds longest_rest() const noexcept;
+    /// Whether the last rest ended by a hint, and not because it was time to look.
+    [[nodiscard]] bool hinted() const noexcept { return hinted_; }
 
     /// Does what can be done without waiting. True: look at the database now.
     [[nodiscard]] bool pump(time now);
@@ -38,6 +40,7 @@ public:
 private:
     enum class asked { group, read };
 
+    [[nodiscard]] std::chrono::milliseconds relaxed() const noexcept;
     void go_away(std::string why, time now);  // by value: the link, which goes, may own it
     void ask(time now);
     void answered(const redis::Reply &reply, time now);

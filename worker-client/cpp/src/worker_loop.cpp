@@ -187,7 +187,8 @@ void worker::loop::connect(bool first)
     if (!first && !rested_ && options.observer) options.observer->reconnected();
     say(rested_ ? log_level::debug : log_level::info,
         (first ? "worker " : "connected again: worker ") + options.id + " serves " + std::to_string(options.concurrency) + " tasks at once");
-    hungry_ = can_await_ = true;
+    hungry_ = !(rested_ && look_first_);
+    can_await_ = true;
     asking_ = awaiting_ = woken_by_us_ = false;
     vain_rests_ = 0;
     const auto now = clock::now();

@@ -63,6 +63,7 @@ bool worker::loop::still_rests(time now)
     }
     hints_->end();
     rested_ = true;
+    look_first_ = !hints_->hinted();  // worker_rest tells whether there is anything to lease
     reconnect_at_ = now;
     return false;
 }
