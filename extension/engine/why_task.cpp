@@ -185,11 +185,12 @@ Answer why_ready(const WhyFacts &facts, int32 task)
     const TaskLook &look = facts.tasks[task];
     const std::string since = look.ready_at ? " It has been ready since " + moment(facts, *look.ready_at) + "." : "";
     if (!route || route->workers == 0) return why_unserved(facts, planned, place, since);
-    int64 held = 0, serving = 0, busy = 0;
+    int64 held = 0, serving = 0, busy = 0, resting = 0;
     for (const auto &[id, worker] : facts.there) {
         if (!worker.status.alive || worker.status.draining || !worker.serves_queue(planned.queue) || !worker.serves_handler(planned.handler)) continue;
         serving++;
         held += worker.status.running;
+        resting += worker.status.resting;
         busy += worker.status.running > 0 && !worker.status.waiting;
     }
     std::string detail =
@@ -198,6 +199,9 @@ Answer why_ready(const WhyFacts &facts, int32 task)
     if (serving > 0 && busy == serving)
         return {"its workers are busy", detail + (serving == 1 ? " It holds " : " They hold ") + counted(held, "task", "tasks") + "." + since,
                 "Start more, or see orch.workers."};
+    if (serving > 0 && resting == serving)
+        return {"its workers rest", detail + " They wait for hints in Redis." + since,
+                "Without a hint they look by themselves after a while. See the row redis of orch.health."};
     return {"waits for a worker", detail + since, "They may be busy: start more, or see orch.workers."};
 }
 

@@ -297,6 +297,7 @@ std::vector<WorkerStatus> worker_status()
                                worker.waiter != no_slot,
                                worker.draining,
                                worker.closed,
+                               worker.rests_until > now,
                                static_cast<int>(held_leases(worker.leases)),
                                worker.last_seen_wall,
                                worker.runner_pid};

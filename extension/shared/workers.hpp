@@ -47,6 +47,7 @@ struct WorkerStatus {
     int32_t worker_id;
     std::string name;
     bool alive, waiting, draining, closed;
+    bool resting;          // without a connection, waiting for hints
     int running;           // leases
     int64_t last_seen_us;  // wall clock
     int runner_pid;        // of a SQL runner, else 0

@@ -1,15 +1,17 @@
-# A private Redis for a test: the real redis-server, on a socket beside the server's own. Sourced behind server.sh; skips the test where there is none.
+# A private Redis for a test: the real redis-server, on a socket beside the server's own and a free port. Sourced behind server.sh; skips the test where there is none.
 # shellcheck shell=bash
 
 [ -x "$(command -v redis-server)" ] || skip 'redis-server is not installed'
 
 redis_socket=$PGHOST/redis.sock
 redis_url=unix://$redis_socket
+redis_port=$(cluster_port)
+redis_tcp_url=redis://127.0.0.1:$redis_port/3
 
 # redis_start [OPTIONS]
 redis_start()
 {
-    redis-server --port 0 --unixsocket "$redis_socket" --unixsocketperm 777 --save '' --appendonly no --dir "$scratch" --daemonize no "$@" > "$scratch/redis.log" 2>&1 &
+    redis-server --bind 127.0.0.1 --port "$redis_port" --unixsocket "$redis_socket" --unixsocketperm 777 --save '' --appendonly no --dir "$scratch" --daemonize no "$@" > "$scratch/redis.log" 2>&1 &
     redis_pid=$!
     local n
     for ((n = 0; n < 200; n++)); do [ -z "$(redis_cli ping 2> /dev/null)" ] || return 0; sleep 0.05; done

@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 constexpr auto patience = 2s;  // to connect, and for an answer beyond the time that it was asked to wait
 constexpr auto longest_read = 5'000ms;
 constexpr auto longest_pause = 5'000ms;
+const std::string none_sent = "the server sends no hints to Redis";
 constexpr int with_hints = 12;        // times as long between two looks
 constexpr auto longest_look = 30min;  // the engine takes no longer rest than an hour
 
@@ -64,6 +65,13 @@ void redis_hints::begin(std::vector<std::string> streams, int64_t at, time now)
     at_ = at;
     resting_ = true;
     hinted_ = false;
+    const bool silent = last_trouble_ == none_sent;
+    if (streams_.empty() && !silent) {
+        last_trouble_ = none_sent;
+        say_(log_level::warning, last_trouble_ + ": see the row redis of orch.health; looking for work every " + std::to_string(look_.count()) + " ms");
+    } else if (!streams_.empty() && silent) {
+        last_trouble_.clear();
+    }
     // Longer only while the link is there, or may be in a moment.
     look_at_ = now + spread(streams_.empty() || !last_trouble_.empty() ? look_ : relaxed());
 }
