@@ -2,6 +2,7 @@
 #include "shared/hints.hpp"
 #include "engine/lease.hpp"
 #include "functions/arguments.hpp"
+#include "shared/database.hpp"
 #include "shared/settings.hpp"
 
 namespace orch::functions {

@@ -21,7 +21,7 @@ revoke all on orch.workers from public;
 grant select on orch.workers to orch_viewer;
 comment on view orch.workers is 'Everybody who has ever asked for work here.';
 comment on column orch.workers.worker is 'The id that it calls itself.';
-comment on column orch.workers.state is 'alive, draining, lost (not heard of for three heartbeats) or stopped.';
+comment on column orch.workers.state is 'alive, draining, lost (not heard of for three heartbeats, or for longer than it said that it would rest) or stopped.';
 comment on column orch.workers.version is 'The version of its code, as it says.';
 comment on column orch.workers.queues is 'The queues that it serves.';
 comment on column orch.workers.handlers is 'The handlers that it has; null is {:command,:http}.';

@@ -49,7 +49,8 @@ void worker::loop::take_rest(const rows &answer)
 void worker::loop::refuse_rest(const error &why)
 {
     asking_ = false;
-    if (why.retryable()) throw error(why.code, why.what(), why.detail, why.hint, true);
+    // Only an older server, or a missing right, stays as it is; of the rest a new connection and its backoff take care.
+    if (why.code != "42883" && why.code != "42501") throw error(why.code, why.what(), why.detail, why.hint, true);
     say(log_level::warning, "worker_rest is not to be had (" + why.code + ": " + why.what() + "): keeping the connection");
     hints_.reset();
 }
