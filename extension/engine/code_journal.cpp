@@ -301,7 +301,8 @@ bool wants_run_row(Datum steps)
 {
     const auto elements = pg::elements(steps);
     if (!elements) return false;
-    return std::any_of(elements->begin(), elements->end(), [](Datum e) { return pg::is_object(e) && (pg::member(e, "tags") || pg::member(e, "signal")); });
+    return std::any_of(elements->begin(), elements->end(),
+                       [](Datum e) { return pg::is_object(e) && (pg::member(e, "tags") || pg::member(e, "signal") || pg::member(e, "workflow")); });
 }
 
 Journal read_entries(const CodeMain &main, Datum steps)

@@ -99,9 +99,9 @@ select is(pg_temp.code(format('select orch.suspend(%L, ''{"any": ["wait#1"]}'')'
 \set ON_ERROR_STOP off
 \set VERBOSITY sqlstate
 select orch.suspend(:'lease', '{"any": []}');
-select is(:'LAST_ERROR_SQLSTATE', '22023', 'to wait for nothing');
+select is(:'LAST_ERROR_SQLSTATE'::text, '22023', 'to wait for nothing');
 select orch.suspend(:'lease', '{"any": ["never#1"]}');
-select is(:'LAST_ERROR_SQLSTATE', '22023', 'or for what was never started');
+select is(:'LAST_ERROR_SQLSTATE'::text, '22023', 'or for what was never started');
 \set ON_ERROR_STOP on
 select orch.complete(:'lease', '"done"');
 select is(pg_temp.run(:'run'), 'succeeded', 'what its function returns ends the run');
@@ -176,7 +176,7 @@ call pg_temp.wait_until(format('select pg_temp.task(%L, ''main'') = ''scheduled'
 select is(pg_temp.code(format('select orch.record(%L, ''[{"id": "two#1", "output": 2}]'')', :'lease')), 'OR010', 'whoever lost the lease records nothing more');
 \set ON_ERROR_STOP off
 select orch.suspend(:'lease', '{"any": ["one#1"]}');
-select is(:'LAST_ERROR_SQLSTATE', 'OR010', 'nor suspends');
+select is(:'LAST_ERROR_SQLSTATE'::text, 'OR010', 'nor suspends');
 \set ON_ERROR_STOP on
 select is(pg_temp.code(format('select orch.park(%L, ''{"message": "x"}'')', :'lease')), 'OR010', 'nor parks');
 select is(pg_temp.code(format('select orch.continue_as_new(%L, ''{}'')', :'lease')), 'OR010', 'nor goes on as another');
@@ -228,6 +228,68 @@ call orch.await_run(:'run', '20 s');
 select is((select string_agg(task_id || ' ' || state, ', ' order by task_no) from orch.tasks where run_id = :'run'), 'main cancelled, wait#1 cancelled, undo#1 succeeded, greet#1 cancelled', 'until it has ended itself');
 select is(pg_temp.run(:'run'), 'cancelled', 'and its run');
 select ok(pg_temp.same_as_replayed(:'run'), 'rebuilt from the history');
+
+select version from orch.register_code('code-timed', options => '{"queue": "code-timed", "timeout_seconds": 60}') \gset
+select orch.worker_start('code timed', '{code-timed}', '{:code/code-timed@1}') as worker \gset
+select orch.trigger('code-timed') as run \gset
+select lease from orch.lease('code timed') \gset
+select orch.suspend(:'lease', '{"steps": [{"id": "long#1", "sleep": 3600}], "any": ["long#1"]}') as answer \gset
+select _orch.advance_clock('61 s') as now \gset
+call orch.await_run(:'run', '20 s');
+select is((select r.state || ', ' || string_agg(t.task_id || ' ' || t.state, ', ' order by task_no) from orch.runs r join orch.tasks t using (run_id) where run_id = :'run' group by r.state), 'timed_out, main cancelled, long#1 cancelled', 'a run that waits past its timeout is over');
+select ok(pg_temp.same_as_replayed(:'run'), 'rebuilt from the history');
+
+-- Signals, approvals and children ------------------------------------------------------------------
+
+select orch.trigger('code-flow') as run \gset
+select lease from orch.lease('code') \gset
+select orch.signal(:'run', 'go', '1');
+select orch.record(:'lease', '[{"id": "go#1", "signal": {"name": "go"}}]');
+select is((select string_agg(o.id || ' ' || o.state || ' ' || o.output::text, ', ') from orch.outcomes(:'lease', '{go#1}') o), 'go#1 succeeded 1', 'a signal that came before is taken at once');
+select orch.suspend(:'lease', '{"steps": [{"id": "go#2", "signal": {"name": "go"}, "timeout_seconds": 3600}, {"id": "go#3", "signal": {"name": "go"}}, {"id": "never#1", "signal": {"name": "never"}, "timeout_seconds": 60}], "all": ["go#2", "go#3"]}') as answer \gset
+select matches((select detail from orch.why(:'run', 'main')), 'go#2" \(waiting\) and "go#3" \(waiting\)', 'one that is waited for');
+begin;
+select orch.signal(:'run', 'go', '2'), orch.signal(:'run', 'go', '{"n": 3}');
+commit;
+call pg_temp.wait_until(format('select pg_temp.task(%L, ''main'') = ''ready''', :'run'));
+select lease from orch.lease('code') \gset
+select is((select string_agg(o.id || ' ' || o.output::text, ', ') from orch.outcomes(:'lease', '{go#2,go#3,never#1}') o), 'go#2 2, go#3 {"n": 3}', 'two at once come in their order, each once');
+select is(orch.suspend(:'lease', '{"any": ["never#1"]}'), 'suspended', 'one that does not come');
+select _orch.advance_clock('61 s') as now \gset
+call pg_temp.lease_soon('code');
+select lease from leased \gset
+select is((select string_agg(o.id || ' ' || o.state, ', ') from orch.outcomes(:'lease', '{never#1}') o), 'never#1 timed_out', 'ends by its timeout');
+select is_empty(format('select * from orch.dead_letters where run_id = %L', :'run'), 'which is no dead letter');
+select orch.record(:'lease', '[{"id": "fine#1", "signal": {"name": "fine"}, "seen": ["never#1"]}]');
+select orch.signal(:'run', 'late', '"kept"');
+select orch.continue_as_new(:'lease', '{}') as next \gset
+call pg_temp.wait_until(format('select pg_temp.run(%L) = ''succeeded''', :'run'));
+select ok(pg_temp.same_as_replayed(:'run'), 'rebuilt from the history');
+call pg_temp.lease_soon('code');
+select lease from leased \gset
+select orch.record(:'lease', '[{"id": "late#1", "signal": {"name": "late"}}]');
+select is((select output from orch.outcomes(:'lease', '{late#1}')), '"kept"', 'a signal that nobody took goes on with the next run');
+
+select pg_temp.define('code-child', '{"only": {"input": {"n": "{{ input.n }}"}}}') as version \gset
+select orch.worker_start('code child', '{code-child}', '{noop}') as worker \gset
+select is(orch.suspend(:'lease', '{"steps": [{"id": "child#1", "workflow": {"id": "code-child"}, "input": {"n": "{{ 5 }}"}}, {"id": "ok#1", "approval": {"roles": ["orch_operator"]}}], "all": ["child#1", "ok#1"]}'), 'suspended', 'children and approvals are waited for alike');
+call pg_temp.lease_soon('code child');
+select lease as step, input from leased \gset
+select is(:'input'::jsonb, '{"n": "{{ 5 }}"}', 'a child has its input as it is');
+select orch.complete(:'step', '"child"');
+select orch.approve(:'next', 'ok#1', comment => 'fine') as approved \gset
+call pg_temp.lease_soon('code');
+select lease from leased \gset
+select is((select string_agg(o.id || ' ' || o.state || ' ' || (o.output - 'by')::text, ', ' order by o.id) from orch.outcomes(:'lease', '{child#1,ok#1}') o),
+    'child#1 succeeded {"only": "child"}, ok#1 succeeded {"form": null, "comment": "fine", "approved": true}', 'and bring what they brought');
+select orch.record(:'lease', '[{"id": "child#2", "workflow": {"id": "code-child"}}, {"id": "child#3", "workflow": {"id": "code-child", "parent_close": "abandon"}}, {"id": "child#4", "workflow": {"id": "code-flow"}}]');
+select is((select count(*)::int from orch.runs where parent_run_id = :'next'), 4, 'children are runs');
+select orch.complete(:'lease', '1');
+call orch.await_run(:'next', '20 s');
+call pg_temp.wait_until(format($$ select count(*) = 2 from orch.runs where parent_run_id = %L and state = 'cancelled' $$, :'next'));
+select is((select string_agg(state, ' ' order by run_id) from orch.runs where parent_run_id = :'next'), 'succeeded cancelled running cancelled', 'the end of code ends its children, but for those that it abandons');
+select ok(pg_temp.same_as_replayed(:'next'), 'rebuilt from the history');
+select orch.cancel(run_id) as abandoned from orch.runs where parent_run_id = :'next' and state = 'running' \gset
 
 -- Batches -----------------------------------------------------------------------------------------
 
