@@ -97,9 +97,9 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
                              {UUIDOID});
     static pg::Statement letters("delete from _orch.dead_letter where run_id = $1", {UUIDOID});
     static pg::Statement parked("delete from _orch.parked_run where run_id = $1", {UUIDOID});
-    static pg::Statement lines("delete from _orch.log_{} where run_id = $1", {UUIDOID}), progress("delete from _orch.progress_{} where run_id = $1", {UUIDOID}),
-        tasks("delete from _orch.task_{} where run_id = $1", {UUIDOID}), rows("delete from _orch.run_{} where run_id = $1", {UUIDOID}),
-        events("delete from _orch.event_{} where run_id = $1", {UUIDOID});
+    static pg::Statement lines("delete from _orch.log_{} where run_id = $1", {UUIDOID}), signals("delete from _orch.signal_{} where run_id = $1", {UUIDOID}),
+        progress("delete from _orch.progress_{} where run_id = $1", {UUIDOID}), tasks("delete from _orch.task_{} where run_id = $1", {UUIDOID}),
+        rows("delete from _orch.run_{} where run_id = $1", {UUIDOID}), events("delete from _orch.event_{} where run_id = $1", {UUIDOID});
     const RunRow row = lock_ended_run(call, run, "deleted", reason);
     Counts counts;
     change(key, run);
@@ -108,6 +108,7 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
     parked.run(Parameters<1>().add(pg::uuid_datum(run)));
     counts.log_lines = change(lines, run);
     change(progress, run);
+    change(signals, run);
     counts.tasks = change(tasks, run);
     change(rows, run);
     {
@@ -119,14 +120,14 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
 
 bool erase(Call &call, const RunId &run, const std::string &reason)
 {
-    // The engine's own words stay, since the history is folded by some of them: of the facts those named below; when a timer is due, what a refused settle was told, the delay of a retry and the class of its error, by which orch.attempts tells a timeout.
-    static pg::Statement events("update _orch.event_{} set payload = case when payload is null or kind in (40, 41, 50, 51) then payload"
+    // The engine's own words stay, since the history is folded by some of them: of the facts those named below; which run a task started, which signal it got; when a timer is due, what a refused settle was told, the delay of a retry and the class of its error, by which orch.attempts tells a timeout.
+    static pg::Statement events("update _orch.event_{} set payload = case when payload is null or kind in (40, 41, 43, 50, 51, 61, 64) then payload"
                                 "  when kind = 21 then payload || pg_catalog.jsonb_build_object('error', pg_catalog.jsonb_strip_nulls("
                                 "   pg_catalog.jsonb_build_object('class', payload #> '{error,class}')) || $2)"
                                 "  else $2 end,"
                                 " facts = case when facts - $3 = '{}' then facts else (select coalesce(pg_catalog.jsonb_object_agg(f.key, f.value), '{}')"
                                 "  from pg_catalog.jsonb_each(facts) f where f.key = any($3)) || $2 end"
-                                " where run_id = $1 and (facts is not null or payload is not null and kind not in (40, 41, 50, 51))",
+                                " where run_id = $1 and (facts is not null or payload is not null and kind not in (40, 41, 43, 50, 51, 61, 64))",
                                 {UUIDOID, JSONBOID, TEXTARRAYOID});
     static pg::Statement tasks("update _orch.task_{} set item = case when item is not null then $2 end, input = case when input is not null then $2 end"
                                " where run_id = $1 and (item is not null or input is not null)",

@@ -12,7 +12,7 @@ as $$
         (select string_agg(x::text, ' ') from _orch.run x where run_id = run), (select string_agg(x::text, ' ') from _orch.task x where run_id = run),
         (select string_agg(x::text, ' ') from _orch.event x where run_id = run), (select string_agg(x::text, ' ') from _orch.log x where run_id = run),
         (select string_agg(x::text, ' ') from _orch.progress x where run_id = run), (select string_agg(x::text, ' ') from _orch.dead_letter x where run_id = run),
-        (select string_agg(x::text, ' ') from _orch.idempotency x where run_id = run))
+        (select string_agg(x::text, ' ') from _orch.idempotency x where run_id = run), (select string_agg(x::text, ' ') from _orch.signal x where run_id = run))
 $$;
 
 -- A run that has left something everywhere: a task retried after a timeout, one failed and redriven with another input, an SQL task with what it cost.
@@ -172,6 +172,25 @@ select doesnt_match(pg_temp.everything(:'run'), 'Jane', 'of a run in code nothin
 select set_eq(format('select task_id, state, executor, handler from orch.tasks where run_id = %L', :'run'), 'table tasks_before', 'its steps are still what they were');
 select is_empty(format('select * from orch.replay_check() where run_id = %L', :'run'), 'and as the history tells');
 select lives_ok(format('select orch.delete_run(%L, ''retention'')', :'run'), 'it can be deleted');
+
+-- A run that started another and got a signal.
+select pg_temp.define('erase-child', '{"only": {"noop": true, "input": "{{ input.who }}"}}') as version \gset
+select pg_temp.define('erase-parent', '{"c": {"workflow": {"id": "erase-child"}, "input": {"who": "Jane Roe"}}, "s": {"signal": {"name": "go"}}, "e": {"noop": true, "input": "{{ tasks.s.output }}", "dependencies": ["s", "c"]}}'::jsonb) as version \gset
+select orch.trigger('erase-parent') as run \gset
+call pg_temp.wait_until(format('select pg_temp.task(%L, ''c'') = ''succeeded''', :'run'));
+select run_id as child from orch.runs where parent_run_id = :'run' \gset
+select throws_ok(format('select orch.delete_run(%L, ''x'')', :'child'), 'OR020', format('run %s belongs to a run that is running', :'child'), 'a run is not taken from one that started it and goes on');
+select throws_ok(format('select orch.erase(%L, ''x'')', :'child'), 'OR020', format('run %s belongs to a run that is running', :'child'), 'nor erased');
+select orch.signal(:'run', 'go', '"Jane Roe"');
+call orch.await_run(:'run', '20 s');
+select orch.erase(:'run', 'article 17') as erased \gset
+select doesnt_match(pg_temp.everything(:'run'), 'Jane', 'what a signal brought is erased');
+select is((select name || ' ' || coalesce(payload::text, '-') from orch.signals where run_id = :'run'), 'go -', 'that it came is not');
+select is((select data ->> 'run_id' from orch.events where run_id = :'run' and kind = 'child_started'), :'child', 'nor which run was started');
+select matches(pg_temp.everything(:'child'), 'Jane', 'whose payloads are its own');
+select ok(orch.erase(:'child', 'article 17'), 'and are erased by themselves');
+select lives_ok(format('select orch.delete_run(%L, ''x''), orch.delete_run(%L, ''x'')', :'run', :'child'), 'both can be deleted');
+select is(pg_temp.everything(:'run') || pg_temp.everything(:'child'), '', 'and leave nothing');
 
 -- The audit trail is for all who may look, and for nobody to change.
 set role erase_operator;
