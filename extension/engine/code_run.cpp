@@ -188,6 +188,17 @@ void record_steps(Call &call, const std::string &lease, Datum steps)
 
 namespace {
 
+// What this very call gives to workers, it alone knows of: nobody can have ended it.
+bool all_begin_here(const CodeMain &main, const std::vector<int32> &numbers, const Journal &journal)
+{
+    if (main.ending) return false;
+    std::vector<int32> begun;
+    for (const JournalEntry &e : journal.added)
+        if (!e.planned.handler.empty()) begun.push_back(e.no);
+    std::sort(begun.begin(), begun.end());
+    return std::all_of(numbers.begin(), numbers.end(), [&](int32 no) { return std::binary_search(begun.begin(), begun.end(), no); });
+}
+
 // What can be refused is refused before anything is written: a batch goes on with its other results.
 bool suspend_main(Call &call, const CodeMain &main, Datum waits)
 {
@@ -196,7 +207,7 @@ bool suspend_main(Call &call, const CodeMain &main, Datum waits)
     if (const auto steps = pg::member(waits, "steps")) journal = read_entries(main, *steps);
     std::vector<int32> numbers = numbers_of(main.run, wanted.ids, journal);
     write_entries(call, main, journal);
-    if (holds_now(main.run, wanted.all, numbers)) return false;
+    if (!all_begin_here(main, numbers, journal) && holds_now(main.run, wanted.all, numbers)) return false;
     // The newest first: as a rule they end last, so that a look finds an open one at once.
     std::sort(numbers.begin(), numbers.end(), std::greater<>());
     const char *word = wanted.all ? "all" : "any";
