@@ -166,6 +166,23 @@ call orch.await_run(:'run', '20 s');
 select is(pg_temp.run(:'run'), 'succeeded', 'to its end');
 select ok(pg_temp.same_as_replayed(:'run'), 'rebuilt from the history');
 
+-- In a transaction of the worker's own -------------------------------------------------------------
+
+create table pg_temp.account (name text);
+select orch.trigger('code-flow') as run \gset
+select lease from orch.lease('code') \gset
+begin;
+insert into account values ('ann');
+select orch.record(:'lease', '[{"id": "account#1", "output": 1}]');
+rollback;
+select is((select count(*)::int from orch.history(:'lease')), 0, 'a step is recorded with the work that it did, or not at all');
+begin;
+insert into account values ('ann');
+select orch.record(:'lease', '[{"id": "account#1", "output": 1}]');
+commit;
+select is(pg_temp.journal(:'lease') || ', ' || (select count(*) from account), '1 account#1 succeeded 1, 1', 'exactly once');
+select orch.complete(:'lease', '1');
+
 -- A lost worker ------------------------------------------------------------------------------------
 
 select orch.trigger('code-flow') as run \gset
