@@ -38,8 +38,6 @@ terminal::terminal()
     has_colours_ = is_there_ && (!plain || !*plain);
 }
 
-terminal::~terminal() = default;
-
 size_t terminal::width() const { return size_of_terminal().ws_col; }
 size_t terminal::height() const { return size_of_terminal().ws_row; }
 

@@ -11,7 +11,6 @@ namespace orch::cli {
 class terminal {
 public:
     terminal();
-    ~terminal();
     terminal(const terminal &) = delete;
     terminal &operator=(const terminal &) = delete;
 
