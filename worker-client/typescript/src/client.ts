@@ -198,10 +198,16 @@ export class Client {
     private async onOne<T>(work: (on: Queryable) => Promise<T>): Promise<T> {
         if (!this.own) return work(this.db);
         const client = await this.own.connect();
+        const broken = () => {}; // the statement that is under way fails too
+        client.on('error', broken);
+        let failed = true;
         try {
-            return await work(client);
+            const done = await work(client);
+            failed = false;
+            return done;
         } finally {
-            client.release();
+            client.off('error', broken);
+            client.release(failed);
         }
     }
 }

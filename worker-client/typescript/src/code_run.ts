@@ -60,6 +60,8 @@ class EngineJournal implements Journal {
     /** On a connection of its own: the worker's is in nobody's transaction. */
     async transaction(id: string, work: (tx: Transaction) => Promise<Entry>): Promise<Entry> {
         const client = await this.worker.transactions.connect();
+        const broken = () => {}; // the statement that is under way fails too
+        client.on('error', broken);
         let entry: Entry | undefined, failed: unknown;
         try {
             await client.query('begin');
@@ -73,6 +75,7 @@ class EngineJournal implements Journal {
             failed = error;
             await client.query('rollback').catch(() => {});
         } finally {
+            client.off('error', broken);
             client.release(failed instanceof Error && new OrchError(failed).poisonsConnection ? failed : undefined);
         }
         // Where the answer to the commit was lost, the journal knows.

@@ -21,7 +21,7 @@ function point(): void {
 }
 
 function definitions(number: number) {
-    const mails = new pg.Pool({ connectionString: url, max: 1 });
+    const mails = new pg.Pool({ connectionString: url, max: 1 }).on('error', () => {});
     const effect = async (db: { query(text: string, values: unknown[]): Promise<unknown> }, run: string, name: string, key: string) => {
         point();
         await db.query('insert into effect (run_id, name, key) values ($1, $2, $3)', [run, name, key]);
