@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { errorFields, isRetried, TaskError, type ErrorFields } from './errors.js';
 import { milliseconds, sleep, snakeCased, type Duration, type Json } from './json.js';
@@ -80,6 +81,9 @@ function target(definition: Definition): string {
 }
 
 class Diverged extends Error {}
+
+/** The step whose function is running: what it asked of the context would not be asked in a replay. */
+const inside = new AsyncLocalStorage<string>();
 
 /**
  * One replay of a run's code, and its way on from there. The code runs until it is blocked, then it is given the next thing that the journal says it was
@@ -308,6 +312,13 @@ export class Execution implements Context {
 
     /** The operation of an id, compared with the journal's where that has one. */
     private issue(id: string, kind: Op['kind'], definition: Definition): { op: Op; row?: HistoryRow } {
+        const step = inside.getStore();
+        if (step)
+            throw new TaskError(
+                'validation',
+                'nested_step',
+                `the function of ${step} asks its run for ${id}: a replay does not run it, so ask before the step`,
+            );
         let resolve!: (value: unknown) => void, reject!: (error: unknown) => void;
         const promise = new Promise<any>((yes, no) => ((resolve = yes), (reject = no)));
         promise.catch(() => {}); // it may be that nobody waits for it
@@ -499,7 +510,7 @@ export class Execution implements Context {
         const timedOut = new AbortController();
         const signal = AbortSignal.any([this.facts.stop, timedOut.signal]);
         const context: StepContext = { attempt, idempotencyKey: `${this.runId}:${op.id}`, signal };
-        const work = (async () => (tx ? run(tx, context) : run(context)))();
+        const work = inside.run(op.id, async () => (tx ? run(tx, context) : run(context)));
         if (!timeoutSeconds) return work;
         let timer: NodeJS.Timeout | undefined;
         const late = new Promise<never>((_, reject) => {

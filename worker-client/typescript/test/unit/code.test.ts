@@ -292,3 +292,8 @@ test('code that is stopped for another worker is told nothing', async () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(told, '');
 });
+
+test('a function in place that asks its run for more is told why it may not', async () => {
+    const flow = defineWorkflow('flow', (ctx) => ctx.step('outer', async () => ctx.now()));
+    await assert.rejects(new TestEnvironment().run(flow), { code: 'nested_step', message: /outer#1 asks its run for now#1/ });
+});
