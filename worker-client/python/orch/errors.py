@@ -37,13 +37,15 @@ class Error(Exception):
 class TaskError(Exception):
     """How a handler fails with a class of its own: raise TaskError("validation", "no_width", "the input has no width").
 
-    The class decides whether the task is tried again, unless `retry` does. Code that waits for a step gets the step's failure as this, too.
+    The class decides whether the task is tried again, unless `retry` does; `retry_after` is the least delay before that, in seconds.
+    Code that waits for a step gets the step's failure as this, too.
     """
 
-    def __init__(self, class_: str, code: str, message: str, detail: Any = None, *, retry: bool | None = None, fields: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, class_: str, code: str, message: str, detail: Any = None, *, retry: bool | None = None, retry_after: float | None = None,
+                 fields: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.class_, self.code, self.message, self.detail, self.retry = class_, code, message, detail, retry
-        self.fields = dict(fields or {})
+        self.fields = dict(fields or {}) | ({} if retry_after is None else {"retry_after_seconds": retry_after})
 
     def __str__(self) -> str:
         return f"{self.class_}/{self.code}: {self.message}"
@@ -102,14 +104,16 @@ def describe(raised: BaseException) -> Fields:
     # urllib's HTTPError has `code`, the responses of other libraries `response.status_code`.
     status = getattr(raised, "code", None) if hasattr(raised, "hdrs") else getattr(getattr(raised, "response", None), "status_code", None)
     if isinstance(status, int):
-        return error(class_of_status(status), f"http_{status}", message, traceback=trace)
+        headers = getattr(raised, "headers", None) or getattr(getattr(raised, "response", None), "headers", None) or {}
+        after = str(headers.get("Retry-After", ""))
+        return error(class_of_status(status), f"http_{status}", message, traceback=trace, retry_after_seconds=int(after) if after.isdigit() else None)
     return error("handler", type(raised).__name__, message, traceback=trace)
 
 
 def failure(raised: BaseException) -> Fields:
     """An exception as the result of a task."""
     if isinstance(raised, Skip):
-        return {"skip": raised.reason}
+        return {"skip": raised.reason or True}
     fields: Fields = {"error": describe(raised)}
     if isinstance(raised, TaskError) and raised.retry is not None:
         fields["retry"] = raised.retry
