@@ -15,8 +15,7 @@ from typing import Any, Callable
 
 from .context import Context, ContinueAsNew
 from .errors import Error, Fields, Skip, TaskError, describe, error, failure, is_retryable, raised_from
-from .guard import in_thread
-from .journal import FINAL, Entry, Interrupted, Journal, executor_of
+from .journal import FINAL, Entry, Interrupted, Journal, executor_of, in_thread
 from .loop import BlockedLoop
 from .payloads import Payloads
 from .tasks import Task

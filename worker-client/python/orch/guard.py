@@ -1,9 +1,7 @@
-"""Ways to run what may not end: a coroutine that can be left, and a thread that nobody waits for."""
+"""A coroutine that can be ended against its will."""
 from __future__ import annotations
 
-import asyncio
-import threading
-from typing import Any, Callable, Coroutine, Generator
+from typing import Any, Coroutine, Generator
 
 
 class Guard:
@@ -28,30 +26,3 @@ class Guard:
                 raised = thrown
             if self.dead:
                 raise raised or GeneratorExit
-
-
-def in_thread(function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
-    """As asyncio.to_thread, in a thread of its own: no number limits them, and one that does not end holds up nothing, the end of the program included."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-
-    def end(value: Any, raised: BaseException | None) -> None:
-        if not future.done():
-            future.set_exception(raised) if raised else future.set_result(value)
-
-    def run() -> None:
-        value: Any = None
-        raised: BaseException | None = None
-        try:
-            value = function(*arguments)
-        except StopIteration as stop:  # which no future takes
-            raised = RuntimeError(repr(stop))
-        except BaseException as error:
-            raised = error
-        try:
-            loop.call_soon_threadsafe(end, value, raised)
-        except RuntimeError:
-            pass  # the loop has ended before
-
-    threading.Thread(target=run, daemon=True).start()
-    return future

@@ -5,13 +5,13 @@ import asyncio
 import datetime
 import inspect
 import json
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Protocol, Sequence
 
 import psycopg
 
 from .errors import Error, Fields, TaskError
-from .guard import in_thread
 from .session import Row, array, json_of, with_defaults
 
 if TYPE_CHECKING:
@@ -159,3 +159,30 @@ class Engine:
 
     def mocked(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return function
+
+
+def in_thread(function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+    """As asyncio.to_thread, in a thread of its own: no number limits them, and one that does not end holds up nothing, the end of the program included."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def end(value: Any, raised: BaseException | None) -> None:
+        if not future.done():
+            future.set_exception(raised) if raised else future.set_result(value)
+
+    def run() -> None:
+        value: Any = None
+        raised: BaseException | None = None
+        try:
+            value = function(*arguments)
+        except StopIteration as stop:  # which no future takes
+            raised = RuntimeError(repr(stop))
+        except BaseException as error:
+            raised = error
+        try:
+            loop.call_soon_threadsafe(end, value, raised)
+        except RuntimeError:
+            pass  # the loop has ended before
+
+    threading.Thread(target=run, daemon=True).start()
+    return future

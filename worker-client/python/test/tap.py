@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Runs the unittest modules that are named and writes TAP: a line a test, what failed behind it."""
+import logging
 import os
 import pathlib
 import sys
@@ -8,6 +9,7 @@ import unittest
 
 here = pathlib.Path(__file__).parent
 sys.path[:0] = [str(here), str(here.parent)]
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # on a busy machine every callback is slow
 suite, wanted = "python", os.environ.get("ORCH_TEST", "")
 
 
