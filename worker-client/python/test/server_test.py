@@ -16,7 +16,7 @@ import psycopg
 
 import fixtures
 import orch
-from orch.testing import replay
+from orch.testing import replay, server
 
 URL = os.environ["ORCH_DATABASE_URL"]
 HERE = pathlib.Path(__file__).parent
@@ -86,6 +86,23 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(self.client.result(run, timeout=PATIENCE)["wide"], 42)
         self.until("the line", lambda: self.sql("select line from orch.logs where run_id = %s", run) == "resized a.png")
         self.stop(process)
+
+    def test_a_throw_away_server_is_there_and_gone(self):
+        with server("orch.test_clock = on") as url:
+            with orch.Client(url) as client:
+                client.register({"id": "one", "tasks": {"only": {"noop": True, "input": "here"}}})
+                self.assertEqual(client.result(client.trigger("one"), timeout=PATIENCE), {"only": "here"})
+        with self.assertRaises(psycopg.OperationalError):
+            psycopg.connect(url)
+
+    def test_a_signal_can_start_its_run_and_an_approval_be_given(self):
+        self.client.register({"id": "asks", "tasks": {"answer": {"signal": {"name": "answer"}}, "may": {"approval": {"timeout_seconds": 3600}}}})
+        run = self.client.signal_with_start("asks", "answer", {"n": 1}, idempotency_key="asks")
+        self.assertEqual(self.client.signal_with_start("asks", "answer", {"n": 2}, idempotency_key="asks"), run)
+        self.until("the approval", lambda: self.task(run, "may")[0] == "waiting")
+        self.client.approve(run, "may", comment="fine")
+        result = self.client.result(run, timeout=PATIENCE)
+        self.assertEqual((result["answer"], result["may"]["approved"], result["may"]["comment"]), ({"n": 1}, True, "fine"))
 
     def test_callables_get_input_as_arguments_or_metadata(self):
         self.worker("--callable", "fixtures")
