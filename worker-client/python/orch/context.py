@@ -71,6 +71,11 @@ class Context:
         limit = {} if timeout is None else {"timeout_seconds": seconds_of(timeout)}
         return self._execution.issue(f"signal:{name}", {"signal": {"name": name}} | limit)
 
+    def approval(self, name: str = "approval", *, roles: list[str] | None = None, form: Any = None, timeout: Duration | None = None) -> asyncio.Future[Any]:
+        """What a person decides by orch.approve: {approved, by, comment, form}; raises TaskError of class timeout where nobody does in time."""
+        asked = {"roles": roles, "form": form, "timeout_seconds": None if timeout is None else seconds_of(timeout)}
+        return self._execution.issue(name, {"approval": {key: value for key, value in asked.items() if value is not None}})
+
     def child(self, workflow: str, input: Any = None, *, parent_close: str = "cancel", wait: bool = True, **options: Any) -> asyncio.Future[Any]:
         """A run of another workflow, and its output. parent_close says what becomes of it if this run ends first: cancel or abandon."""
         child: Fields = {"id": workflow, "wait": wait, "parent_close": parent_close} | ({} if input is None else {"input": input})

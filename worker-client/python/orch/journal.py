@@ -42,7 +42,7 @@ class Entry:
 
 def executor_of(definition: Fields) -> tuple[str, str]:
     """What a step is, and by which name: two of one id have to agree in it."""
-    for executor in ("handler", "command", "callable", "http", "sleep", "until", "signal", "workflow"):
+    for executor in ("handler", "command", "callable", "http", "sleep", "until", "signal", "approval", "workflow"):
         if executor in definition:
             what = definition[executor]
             name = what if executor in ("handler", "callable") else what.get("name" if executor == "signal" else "id") if executor in ("signal", "workflow") else ""

@@ -118,3 +118,12 @@ async def tidy(ctx, input):
         await ctx.step("long", lambda: asyncio.sleep(600))
     finally:
         await ctx.step("tidy", lambda: "tidied")
+
+
+@orch.workflow()
+async def asks(ctx, input):
+    first = await ctx.approval("may_we", form={"amount": 5}, timeout=3600)
+    try:
+        await ctx.approval("really", timeout=0.1)
+    except orch.TaskError as error:
+        return [first["approved"], first["comment"], error.class_]

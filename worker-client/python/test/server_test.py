@@ -96,9 +96,9 @@ class ServerTest(unittest.TestCase):
             psycopg.connect(url)
 
     def test_a_signal_can_start_its_run_and_an_approval_be_given(self):
-        self.client.register({"id": "asks", "tasks": {"answer": {"signal": {"name": "answer"}}, "may": {"approval": {"timeout_seconds": 3600}}}})
-        run = self.client.signal_with_start("asks", "answer", {"n": 1}, idempotency_key="asks")
-        self.assertEqual(self.client.signal_with_start("asks", "answer", {"n": 2}, idempotency_key="asks"), run)
+        self.client.register({"id": "approvals", "tasks": {"answer": {"signal": {"name": "answer"}}, "may": {"approval": {"timeout_seconds": 3600}}}})
+        run = self.client.signal_with_start("approvals", "answer", {"n": 1}, idempotency_key="asks")
+        self.assertEqual(self.client.signal_with_start("approvals", "answer", {"n": 2}, idempotency_key="asks"), run)
         self.until("the approval", lambda: self.task(run, "may")[0] == "waiting")
         self.client.approve(run, "may", comment="fine")
         result = self.client.result(run, timeout=PATIENCE)
@@ -223,6 +223,14 @@ class ServerTest(unittest.TestCase):
         self.over(run)
         self.assertEqual(self.client.status(run)["state"], "cancelled")
         self.assertEqual(self.task(run, "tidy#1")[2], "tidied")
+
+    def test_code_asks_people(self):
+        self.worker()
+        self.until("the workflow", lambda: self.sql("select true from orch.workflows where workflow = 'asks'"))
+        run = self.client.trigger("asks")
+        self.until("the question", lambda: self.sql("select true from orch.approvals where run_id = %s", run))
+        self.client.approve(run, "may_we#1", approved=False, comment="no money")
+        self.assertEqual(self.client.result(run, timeout=PATIENCE), [False, "no money", "timeout"])
 
     def test_large_values_go_by_reference_and_come_back_whole(self):
         self.worker("--payloads", str(self.place / "store"))
