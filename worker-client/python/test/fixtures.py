@@ -127,3 +127,9 @@ async def asks(ctx, input):
         await ctx.approval("really", timeout=0.1)
     except orch.TaskError as error:
         return [first["approved"], first["comment"], error.class_]
+
+
+@orch.workflow()
+async def again(ctx, input):
+    await ctx.step("before", lambda: (PLACE / "before").open("a").write("x"))
+    return await ctx.step("look", lambda: (PLACE / "there").read_text(), retries=0)

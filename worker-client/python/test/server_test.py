@@ -48,8 +48,8 @@ class ServerTest(unittest.TestCase):
             time.sleep(0.02)
         return answer
 
-    def worker(self, *options, code=None, database=URL):
-        name = f"{self._testMethodName}-{len(self.workers)}"
+    def worker(self, *options, code=None, database=URL, name=None):
+        name = name or f"{self._testMethodName}-{len(self.workers)}"
         command = ["-c", code] if code else ["-m", "orch", "fixtures"]
         environment = dict(os.environ, PYTHONPATH=f"{HERE.parent}:{HERE}", FIXTURES_PLACE=str(self.place), ORCH_DATABASE_URL=database)
         process = subprocess.Popen([sys.executable, *command, "--name", name, *options], env=environment, stderr=subprocess.PIPE, text=True)
@@ -178,6 +178,27 @@ class ServerTest(unittest.TestCase):
         self.assertIn("stopped, 2 tasks given back", self.stop(worker))
         self.assertEqual({self.task(run, id)[0] for id in ("long", "stubborn")}, {"ready"})
         self.client.cancel(run)
+
+    def test_a_worker_started_again_under_its_name_fails_what_it_held(self):
+        first = self.worker(name="phoenix")
+        run = self.run_of(slow={"handler": "slow", "input": {"seconds": 1}, "retry_delay_seconds": 0})
+        self.until("the task", lambda: self.task(run, "slow")[0] == "running")
+        first.kill()
+        self.worker(name="phoenix")
+        self.over(run)
+        self.assertEqual(self.task(run, "slow")[:3], ("succeeded", 2, "slept"))
+        self.assertEqual(self.sql("select error ->> 'code' from orch.attempts where run_id = %s and attempt = 1", run), "worker_died")
+
+    def test_a_failed_run_of_code_can_be_tried_again(self):
+        self.worker()
+        self.until("the workflow", lambda: self.sql("select true from orch.workflows where workflow = 'again'"))
+        run = self.client.trigger("again")
+        with self.assertRaisesRegex(orch.RunFailed, "there"):
+            self.client.result(run, timeout=PATIENCE)
+        (self.place / "there").write_text("now")
+        self.client.retry(run)
+        self.assertEqual(self.client.result(run, timeout=PATIENCE), "now")
+        self.assertEqual((self.place / "before").read_text(), "x")
 
     def test_a_lost_connection_loses_nothing(self):
         worker = self.worker()
