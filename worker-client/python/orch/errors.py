@@ -89,8 +89,8 @@ def error(class_: str, code: str, message: str, **more: Any) -> Fields:
 
 def describe(raised: BaseException) -> Fields:
     """The {class, code, message, detail, exit_code, traceback} of an exception."""
-    message = str(raised) or type(raised).__name__
-    trace = "".join(traceback.format_exception(raised))[-8000:]
+    message = (str(raised) or type(raised).__name__).replace("\0", "\ufffd")
+    trace = "".join(traceback.format_exception(raised))[-8000:].replace("\0", "\ufffd")
     if isinstance(raised, TaskError):
         return error(raised.class_, raised.code, raised.message, detail=raised.detail) | raised.fields
     if isinstance(raised, (Error, psycopg.Error)):

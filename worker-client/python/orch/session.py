@@ -31,7 +31,8 @@ def array(items: Iterable[str]) -> str:
 
 
 def json_of(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """Half of a surrogate pair, of a file's name say, becomes a question mark."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(errors="replace").decode()
 
 
 def with_defaults(database: str) -> str:

@@ -60,7 +60,7 @@ class Job:
 
     def tell(self, kind: str, value: Any) -> None:
         if kind == "progress":
-            self.progress = (value,)
+            self.progress = (json.loads(json_of(value)),)  # what is no JSON is refused here, where the handler is
         else:
             self.lines.append({"stream": value[0], "line": value[1].replace("\0", "\ufffd"), "at": datetime.now(timezone.utc).isoformat()})
             self.worker.lines_soon()
@@ -400,7 +400,7 @@ class Worker:
             except asyncio.TimeoutError:
                 pass
             except Error as refused:
-                log.warning("the heartbeat failed: %s", refused.message)
+                log.warning("the heartbeat failed: %s", refused)
                 await asyncio.sleep(self._heartbeat_interval)
 
     async def _heartbeat(self, session: Session) -> None:

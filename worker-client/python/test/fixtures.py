@@ -58,6 +58,20 @@ def fails(task, input):
 
 
 @orch.task()
+async def odd(task, input):
+    task.log("a half \ud800 and a zero \0.")
+    try:
+        task.progress({1, 2})
+    except TypeError:
+        task.log("refused")
+    if input == "output":
+        return "\0"
+    if input == "half":
+        return "\udc80"
+    raise ValueError("zero \0 and half \ud800")
+
+
+@orch.task()
 def letters(task, input):
     return "x" * input
 

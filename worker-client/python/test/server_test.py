@@ -164,6 +164,17 @@ class ServerTest(unittest.TestCase):
         self.over(run)
         self.assertEqual(self.sql("select array_agg(stream || ': ' || line) from orch.logs where run_id = %s", run), ["stdout: to stdout"])
 
+    def test_what_the_database_cannot_hold_fails_its_own_task_only(self):
+        self.worker()
+        run = self.run_of(error={"handler": "odd", "retries": 0}, output={"handler": "odd", "input": "output"}, half={"handler": "odd", "input": "half"},
+                          good={"handler": "echo", "input": 1})
+        self.over(run)
+        self.assertEqual({id: (self.task(run, id)[3] or {}).get("code") for id in ("error", "output", "half", "good")},
+                         {"error": "ValueError", "output": "invalid_output", "half": "invalid_output", "good": None})
+        self.assertEqual(self.task(run, "error")[3]["message"], "zero \ufffd and half ?")
+        lines = [line for line, in self.client.connection.execute("select line from orch.logs where run_id = %s and task_id = 'error' order by line_no", [run])]
+        self.assertEqual(lines, ["a half ? and a zero \ufffd.", "refused"])
+
     def test_drain_lets_tasks_end_and_a_second_signal_does_not(self):
         worker = self.worker()
         run = self.run_of(slow={"handler": "slow", "input": {"seconds": 1}})
