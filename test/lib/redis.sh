@@ -11,7 +11,8 @@ redis_tcp_url=redis://127.0.0.1:$redis_port/3
 # redis_start [OPTIONS]
 redis_start()
 {
-    redis-server --bind 127.0.0.1 --port "$redis_port" --unixsocket "$redis_socket" --unixsocketperm 777 --save '' --appendonly no --dir "$scratch" --daemonize no "$@" > "$scratch/redis.log" 2>&1 &
+    # It overwrites its environment, by which test/with-server finds what a test has left behind: so it dies with the test itself.
+    setpriv --pdeathsig KILL redis-server --bind 127.0.0.1 --port "$redis_port" --unixsocket "$redis_socket" --unixsocketperm 777 --save '' --appendonly no --dir "$scratch" --daemonize no "$@" > "$scratch/redis.log" 2>&1 &
     redis_pid=$!
     local n
     for ((n = 0; n < 200; n++)); do [ -z "$(redis_cli ping 2> /dev/null)" ] || return 0; sleep 0.05; done
