@@ -38,6 +38,9 @@ struct recorded {
     return state == "succeeded" || state == "failed" || state == "timed_out" || state == "skipped" || state == "upstream_failed" || state == "cancelled";
 }
 
+/// The timer between try number `attempt` of a step in place and the next.
+[[nodiscard]] inline std::string retry_id(const std::string &id, int attempt) { return id + ":retry#" + std::to_string(attempt); }
+
 /// What keeps the run: the engine, or the memory of a test.
 class code_keeper {
 public:
