@@ -13,9 +13,9 @@ namespace {
 
 using namespace orch;
 
-struct folder {
+struct store_folder {
     std::string path = (std::filesystem::temp_directory_path() / ("orch-payloads-" + std::to_string(::getpid()))).string();
-    ~folder() { std::filesystem::remove_all(path); }
+    ~store_folder() { std::filesystem::remove_all(path); }
 };
 
 std::string code_of(const std::function<void()> &call)
@@ -30,7 +30,7 @@ std::string code_of(const std::function<void()> &call)
 
 TEST(payloads, large_values_go_to_the_store_and_come_back_when_they_are_asked_for)
 {
-    const folder dir;
+    const store_folder dir;
     const payloads kept(std::make_shared<directory_store>(dir.path), {}, 100);
     EXPECT_EQ(kept.encode("small", "runs/1"), "small");
     const json large = std::string(1000, 'x');
@@ -45,7 +45,7 @@ TEST(payloads, large_values_go_to_the_store_and_come_back_when_they_are_asked_fo
 
 TEST(payloads, what_was_changed_or_lies_elsewhere_is_refused)
 {
-    const folder dir;
+    const store_folder dir;
     const payloads kept(std::make_shared<directory_store>(dir.path), {}, 10);
     auto reference = kept.encode(std::string(100, 'x'), "runs/1");
     const std::string uri = reference["$orch_ref"]["uri"];
@@ -64,7 +64,7 @@ TEST(payloads, what_was_changed_or_lies_elsewhere_is_refused)
 
 TEST(payloads, a_codec_hides_values_and_words_of_errors)
 {
-    const folder dir;
+    const store_folder dir;
     const auto turned = [](const json &value) -> json {
         auto text = value.is_string() ? value.get<std::string>() : value.dump();
         std::ranges::reverse(text);
