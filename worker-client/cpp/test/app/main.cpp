@@ -1,0 +1,88 @@
+// The application's side over a connection of the caller: in its transactions, and without.
+
+#include <orch/client.hpp>
+
+#include <libpq-fe.h>
+
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+
+namespace {
+
+using namespace orch;
+
+void expect(bool fact, const char *what)
+{
+    if (!fact) throw std::runtime_error(std::string("not so: ") + what);
+    std::cout << "as wanted: " << what << "\n";
+}
+
+std::string code_of(const std::function<void()> &call)
+{
+    try {
+        call();
+    } catch (const error &refused) {
+        return refused.code;
+    }
+    return "";
+}
+
+void run(pg_conn *own)
+{
+    connection database(own);
+    database.query("select orch.register($1::text)", {R"({"id":"app","tasks":{"only":{"noop":true,"input":{"n":"{{ input.n }}"}}}})"});
+    database.query("select orch.register($1::text)", {R"({"id":"idle","tasks":{"only":{"signal":{"name":"go"}}}})"});
+    client client(own);
+
+    database.query("begin");
+    const auto undone = client.trigger("app", {{"n", 1}}).run_id;
+    database.query("rollback");
+    expect(code_of([&] { (void)client.status(undone); }) == "OR003", "a trigger that was rolled back has not been");
+    database.query("begin");
+    const auto made = client.trigger("app", {{"n", 2}}, {.idempotency_key = "k", .tags = {{"of", "test"}}});
+    database.query("commit");
+    expect(made.created && client.result(made.run_id)["only"]["n"] == 2, "one that was committed has its result");
+    expect(client.status(made.run_id).tags["of"] == "test", "and its tags");
+    const auto again = client.trigger("app", {{"n", 2}}, {.idempotency_key = "k"});
+    expect(!again.created && again.run_id == made.run_id, "the same key and input are the same run");
+
+    const auto many = client.trigger_many("app", {{{"n", 3}}, {{"n", 4}}}, {"k3", "k4"});
+    expect(many.size() == 2 && client.result(many[1].run_id)["only"]["n"] == 4, "many at once, in order");
+
+    const auto idle = client.trigger("idle").run_id;
+    expect(code_of([&] { (void)client.result(idle, std::chrono::milliseconds(50)); }) == "57014", "a result has a timeout");
+    database.query("begin");
+    client.signal(idle, "go", "early");
+    database.query("rollback");
+    expect(client.status(idle).state == "running", "a signal that was rolled back was not sent");
+    client.signal(idle, "go", "now");
+    std::string kinds;
+    for (const auto &event : client.events(idle, true))
+        if (event.task_id.empty()) kinds += event.kind + " ";
+    expect(client.result(idle)["only"] == "now" && kinds.ends_with("run_succeeded "), "a signal that was sent, and the events to the end");
+
+    const auto gone = client.trigger("idle").run_id;
+    client.cancel(gone);
+    try {
+        (void)client.result(gone);
+        expect(false, "a cancelled run has no result");
+    } catch (const run_error &ended) {
+        expect(ended.state == "cancelled" && ended.run_id == gone, "a cancelled run says so");
+    }
+}
+
+}  // namespace
+
+int main()
+{
+    const std::unique_ptr<pg_conn, decltype(&PQfinish)> own(PQconnectdb(""), PQfinish);
+    try {
+        run(own.get());
+    } catch (const std::exception &failed) {
+        std::cerr << failed.what() << "\n";
+        return 1;
+    }
+    return PQstatus(own.get()) == CONNECTION_OK ? 0 : 1;
+}
