@@ -25,6 +25,7 @@ def loud(task, input):
 
 @orch.task()
 async def slow(task, input):
+    task.log("began")
     await asyncio.sleep(input.get("seconds", 0.5))
     return "slept"
 

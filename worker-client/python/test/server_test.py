@@ -178,7 +178,7 @@ class ServerTest(unittest.TestCase):
     def test_drain_lets_tasks_end_and_a_second_signal_does_not(self):
         worker = self.worker()
         run = self.run_of(slow={"handler": "slow", "input": {"seconds": 1}})
-        self.until("the task", lambda: self.task(run, "slow")[0] == "running")
+        self.until("the task", lambda: self.sql("select true from orch.logs where run_id = %s", run))  # the handler, not only the lease
         self.assertIn("stopped, 0 tasks given back", self.stop(worker))
         self.assertEqual(self.task(run, "slow")[:3], ("succeeded", 1, "slept"))
         worker = self.worker()
