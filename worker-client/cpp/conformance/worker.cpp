@@ -264,7 +264,7 @@ int main(int count, char **words)
         }
     }
     const char *url = std::getenv("ORCH_DATABASE_URL");
-    worker worker({.database = url ? url : "", .concurrency = 10, .log = [](log_level level, const std::string &text) {
+    worker worker({.database = url ? url : "", .concurrency = 10, .log = [](log_level level, const std::string &text, const task_context *) {
                        if (level >= log_level::info) std::cerr << text << "\n";
                    }});
     add_handlers(worker);

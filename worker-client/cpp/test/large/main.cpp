@@ -39,7 +39,7 @@ void expect(bool fact, const char *what)
 
 void run(const std::shared_ptr<const payloads> &values)
 {
-    worker worker({.concurrency = 2, .payloads = values, .log = [](log_level, const std::string &text) { std::cerr << text << "\n"; }});
+    worker worker({.concurrency = 2, .payloads = values, .log = [](log_level, const std::string &text, const task_context *) { std::cerr << text << "\n"; }});
     worker.handler("double", [](task_context &task, const json &input) -> json {
         const auto text = task.load(input)["text"].get<std::string>();
         return text + text;
