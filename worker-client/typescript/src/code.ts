@@ -507,20 +507,25 @@ export class Execution implements Context {
     }
 
     private async once(op: Op, { timeoutSeconds }: InPlaceOptions, run: Function, attempt: number, tx?: Transaction): Promise<unknown> {
-        const timedOut = new AbortController();
-        const signal = AbortSignal.any([this.facts.stop, timedOut.signal]);
-        const context: StepContext = { attempt, idempotencyKey: `${this.runId}:${op.id}`, signal };
+        // Not AbortSignal.any, whose signals Node 20 may collect while somebody listens.
+        const { stop } = this.facts,
+            aborted = new AbortController();
+        const abort = () => aborted.abort(stop.reason);
+        stop.addEventListener('abort', abort);
+        if (stop.aborted && !this.raised) abort();
+        const context: StepContext = { attempt, idempotencyKey: `${this.runId}:${op.id}`, signal: aborted.signal };
         const work = inside.run(op.id, async () => (tx ? run(tx, context) : run(context)));
-        if (!timeoutSeconds) return work;
         let timer: NodeJS.Timeout | undefined;
+        const over = () => (clearTimeout(timer), stop.removeEventListener('abort', abort));
+        if (!timeoutSeconds) return work.finally(over);
         const late = new Promise<never>((_, reject) => {
             timer = setTimeout(() => {
                 const error = new TaskError('timeout', 'timeout', `${op.id} was not over after ${timeoutSeconds} seconds`);
-                timedOut.abort(error);
+                aborted.abort(error);
                 reject(error);
             }, timeoutSeconds * 1000);
         });
-        return Promise.race([work, late]).finally(() => clearTimeout(timer));
+        return Promise.race([work, late]).finally(over);
     }
 
     // Code that is not the one that began

@@ -261,6 +261,8 @@ export class Worker {
         const end = performance.now() + this.options.grace + (atOnce ? 0 : 1000);
         while (this.busy > 0 && performance.now() < end) await sleep(10);
         if (!this.link) return this.say('warning', `stopped without a connection: ${this.held.size} leases will expire`);
+        // An await_work that sleeps behind what is sent here has to end, whenever the server read it.
+        const nudges = setInterval(() => this.link?.nudge(), 20);
         try {
             const settled = new Set(this.finished.map(({ attempt }) => attempt.lease));
             const lost = this.link.lost.then((error) => Promise.reject(error));
@@ -271,6 +273,8 @@ export class Worker {
             this.say('info', `stopped, ${left.length} tasks given back`);
         } catch (error) {
             this.say('warning', `stopped without a goodbye: ${(error as Error).message}`);
+        } finally {
+            clearInterval(nudges);
         }
     }
 
