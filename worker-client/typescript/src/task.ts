@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { BatchHandler, Handler, HandlerOptions, TaskContext, TaskDefinition } from './api.js';
 import { CancelledError, TaskError, type ErrorFields } from './errors.js';
 import type { Json } from './json.js';
@@ -37,6 +38,7 @@ export class Attempt implements TaskContext {
     private toldAt = 0;
 
     constructor(row: Row) {
+        setMaxListeners(0, this.controller.signal); // one for each step that runs
         ({
             lease: this.lease,
             run_id: this.runId,
