@@ -61,7 +61,7 @@ operation<json> context::start(std::string name, json definition, json given)
     return operation<json>(run_.begin(name, std::move(definition)));
 }
 
-operation<json> context::step_in_place(std::string name, detail::in_place function, step_options options)
+operation<json> context::step_in_place(const std::string &name, detail::in_place function, step_options options)
 {
     return operation<json>(run_.begin_in_place(name, std::move(function), fields_of(options)));
 }

@@ -243,7 +243,7 @@ private:
 
 }  // namespace
 
-handler_function isolated(handler_function function, std::chrono::milliseconds grace, std::shared_ptr<const payloads> store)
+handler_function isolated(const handler_function &function, std::chrono::milliseconds grace, const std::shared_ptr<const payloads> &store)
 {
     return [shared = std::make_shared<isolator>(function, grace, store)](task_context &task, const json &input) { return shared->call(task, input); };
 }

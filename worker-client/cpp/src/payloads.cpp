@@ -43,7 +43,7 @@ std::string from_environment(const std::string &given, const char *name)
 
 }  // namespace
 
-directory_store::directory_store(std::string directory) : root_(files::absolute(directory).lexically_normal().string())
+directory_store::directory_store(const std::string &directory) : root_(files::absolute(directory).lexically_normal().string())
 {
     if (root_.size() > 1 && root_.back() == '/') root_.pop_back();
 }
@@ -160,7 +160,7 @@ json payloads::load(const json &value) const
     const std::string uri = reference.at("uri");
     if (!store_) throw task_error("validation", "no_store", "there is no store set up to read " + uri + " from");
     const auto bytes = store_->get(uri);
-    if (bytes.size() != reference.at("size") || sha256(bytes) != reference.at("sha256"))
+    if (bytes.size() != reference.at("size") || sha256(bytes) != reference.at("sha256").get<std::string>())
         throw task_error("validation", "payload_damaged", uri + " is not what was stored: its size or its hash is another");
     return decode(json::parse(bytes));
 }

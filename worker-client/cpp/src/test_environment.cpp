@@ -299,7 +299,7 @@ void test_environment::state_::fire(run &one, int no)
 test_environment::test_environment() : all_(std::make_unique<state_>()) {}
 test_environment::~test_environment() = default;
 
-void test_environment::workflow(std::string name, workflow_function function, std::string version)
+void test_environment::workflow(const std::string &name, workflow_function function, const std::string &version)
 {
     all_->newest[name] = version;
     all_->workflows.insert_or_assign({name, version}, std::move(function));
@@ -318,7 +318,7 @@ void test_environment::mock(std::string step, std::function<json(task_context &,
 
 std::string test_environment::start(const std::string &workflow, json input)
 {
-    const auto id = all_->start(workflow, std::move(input));
+    auto id = all_->start(workflow, std::move(input));
     advance(std::chrono::milliseconds(0));
     return id;
 }
@@ -399,7 +399,7 @@ json test_environment::history(const std::string &run) const
     return rows;
 }
 
-std::optional<json> test_environment::replay(const workflow_function &function, const json &history, json input)
+std::optional<json> test_environment::replay(const workflow_function &function, const json &history, const json &input)
 {
     std::vector<recorded> rows;
     for (const auto &row : history) {

@@ -15,7 +15,7 @@ worker::~worker() = default;
 
 void worker::handler(std::string name, handler_function function, handler_options options)
 {
-    if (options.isolate) function = isolated(std::move(function), loop_->options.grace, loop_->options.payloads);
+    if (options.isolate) function = isolated(function, loop_->options.grace, loop_->options.payloads);
     if (options.concurrency <= 0) {
         loop_->handlers.insert_or_assign(std::move(name), std::move(function));
         return;

@@ -24,7 +24,7 @@ public:
 /// A directory that all workers and clients see, under one path.
 class directory_store : public payload_store {
 public:
-    explicit directory_store(std::string directory);
+    explicit directory_store(const std::string &directory);
     std::string put(const std::string &key, std::string_view bytes) override;
     std::string get(const std::string &uri) override;
 

@@ -20,7 +20,7 @@ public:
     test_environment(const test_environment &) = delete;
     test_environment &operator=(const test_environment &) = delete;
 
-    void workflow(std::string name, workflow_function function, std::string version = "1");
+    void workflow(const std::string &name, workflow_function function, const std::string &version = "1");
     void handler(std::string name, handler_function function);
     /// Called in the place of the handler or of the function in place of that name.
     void mock(std::string step, std::function<json(task_context &, json input)> function);
@@ -52,7 +52,7 @@ public:
 
     /// Runs the code against a recorded history, of a production run say, as far as that goes. Throws non_deterministic where it does not fit. No function of a
     /// step in place is called. Returns the output where the code came to its end.
-    static std::optional<json> replay(const workflow_function &function, const json &history, json input = json::object());
+    static std::optional<json> replay(const workflow_function &function, const json &history, const json &input = json::object());
 
 private:
     struct state_;

@@ -294,7 +294,7 @@ public:
 private:
     friend class detail::code_run;
     explicit context(detail::code_run &run) : run_(run) {}
-    operation<json> step_in_place(std::string name, detail::in_place function, step_options options);
+    operation<json> step_in_place(const std::string &name, detail::in_place function, step_options options);
     detail::code_run &run_;
 };
 
