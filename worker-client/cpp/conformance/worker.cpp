@@ -10,6 +10,7 @@
 #include <iostream>
 #include <iterator>
 #include <mutex>
+#include <span>
 #include <thread>
 
 namespace {
@@ -75,6 +76,13 @@ void add_handlers(worker &worker)
                 {"traceparent", task.traceparent}};
     });
     worker.handler("fail", fail);
+    worker.handler("skip", [](task_context &, const json &) -> json { throw skip_task("it was asked to"); });
+    worker.batch_handler("batch", 10, [](std::span<batch_item> together) {
+        for (auto &one : together) {
+            if (one.input == "bad") one.fail(task_error("validation", "bad", "it is bad"));
+            else one.complete({{"value", one.input}});
+        }
+    });
     worker.handler("tell", [](task_context &task, const json &input) -> json {
         for (const auto &line : input["lines"]) task.log(line.get<std::string>());
         return nullptr;
