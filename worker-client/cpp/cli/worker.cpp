@@ -20,7 +20,8 @@ namespace {
 struct worker_choices {
     std::vector<std::string> queues, handlers, plugins;
     int concurrency = 4;
-    std::string secrets_dir, metrics, id, lease_time, drain = "30s", grace = "5s", until_idle, log = "info", log_format = "text", redis, redis_poll = "5s", redis_linger = "2s";
+    std::string secrets_dir, metrics, id, lease_time, drain = "30s", grace = "5s", until_idle, log = "info", log_format = "text", redis, redis_poll = "5s",
+                                                      redis_linger = "2s";
     bool stop_when_idle = false;
 };
 

@@ -40,14 +40,14 @@ step_error::step_error(std::string id, std::string state, const json &error)
 {
 }
 
-operation<json> context::step(std::string name, step_options options)
+operation<json> context::step(const std::string &name, step_options options)
 {
     auto entry = fields_of(options);
     entry["handler"] = name;
     return operation<json>(run_.begin(name, std::move(entry)));
 }
 
-operation<json> context::step(std::string name, json given, step_options options)
+operation<json> context::step(const std::string &name, json given, step_options options)
 {
     auto entry = fields_of(options);
     entry["handler"] = name;
@@ -55,7 +55,7 @@ operation<json> context::step(std::string name, json given, step_options options
     return operation<json>(run_.begin(name, std::move(entry)));
 }
 
-operation<json> context::start(std::string name, json definition, json given)
+operation<json> context::start(const std::string &name, json definition, json given)
 {
     if (!given.is_null()) definition["input"] = std::move(given);
     return operation<json>(run_.begin(name, std::move(definition)));

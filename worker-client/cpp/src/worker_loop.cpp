@@ -70,14 +70,14 @@ void worker::loop::note_start(const leased_task &work)
 void worker::loop::note_end(const leased_task &work, const outcome &ended)
 {
     const auto why = work.interrupted();
-    const std::string_view word = why == leased_task::reason::lost          ? "lost"
-                                  : ended.fields.empty()             ? "suspended"
-                                  : ended.is_success()               ? "succeeded"
-                                  : ended.is_skip()                  ? "skipped"
-                                  : why == leased_task::reason::draining    ? "released"
-                                  : why == leased_task::reason::cancelled   ? "cancelled"
-                                  : ended.error_class() == "timeout" ? "timed_out"
-                                                                     : "failed";
+    const std::string_view word = why == leased_task::reason::lost        ? "lost"
+                                  : ended.fields.empty()                  ? "suspended"
+                                  : ended.is_success()                    ? "succeeded"
+                                  : ended.is_skip()                       ? "skipped"
+                                  : why == leased_task::reason::draining  ? "released"
+                                  : why == leased_task::reason::cancelled ? "cancelled"
+                                  : ended.error_class() == "timeout"      ? "timed_out"
+                                                                          : "failed";
     const std::chrono::duration<double> took = clock::now() - work.leased_at;
     --busy_;
     --company->busy;

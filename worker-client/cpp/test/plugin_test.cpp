@@ -1,5 +1,5 @@
-#include "orch/plugins.hpp"
 #include "leased_task.hpp"
+#include "orch/plugins.hpp"
 
 #include <gtest/gtest.h>
 

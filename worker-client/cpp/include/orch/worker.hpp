@@ -124,9 +124,9 @@ struct worker_options {
     /// Where to wait for hints while there is nothing to do, without a connection to the database: redis://[[user]:password@]host[:port][/database] or unix:///socket[?db=number].
     /// Empty: wait in the database, over the one connection.
     std::string redis{};
-    std::chrono::milliseconds redis_poll{5'000};            ///< How often to look for work while no hints come; about twelve times as long while they do.
-    std::chrono::milliseconds redis_linger{2'000};          ///< How long to keep the connection after the last task.
-    json metadata = json::object();                         ///< Shown in orch.workers.
+    std::chrono::milliseconds redis_poll{5'000};    ///< How often to look for work while no hints come; about twelve times as long while they do.
+    std::chrono::milliseconds redis_linger{2'000};  ///< How long to keep the connection after the last task.
+    json metadata = json::object();                 ///< Shown in orch.workers.
     /// What the worker has to say, and about which task, where it is about one; from its loops' threads. Default: nowhere.
     std::function<void(log_level, const std::string &, const task_context *)> log{};
     std::shared_ptr<orch::observer> observer{};  ///< Hears what is started and ended.

@@ -257,18 +257,18 @@ public:
     json input;
 
     /// Starts a step that any worker may do that serves the handler `name`.
-    operation<json> step(std::string name, step_options options = {});
-    operation<json> step(std::string name, json input, step_options options = {});
+    operation<json> step(const std::string &name, step_options options = {});
+    operation<json> step(const std::string &name, json input, step_options options = {});
     /// Runs a function here, of no argument or of a task_context &, in a thread of its own; what it gives is recorded. It may run more than once: when the
     /// worker dies between its end and the record, and after an error as often as its retries say. It must not use this context.
     template <class F>
         requires(std::invocable<F &> || detail::given_context<F>)
-    operation<json> step(std::string name, F function, step_options options = {})
+    operation<json> step(const std::string &name, F function, step_options options = {})
     {
-        return step_in_place(std::move(name), detail::in_place_of(std::move(function)), std::move(options));
+        return step_in_place(name, detail::in_place_of(std::move(function)), options);
     }
     /// Starts a step of any executor of a task: `{"http": {...}}`, `{"command": [...]}`, `{"callable": "module:function"}`.
-    operation<json> start(std::string name, json definition, json input = nullptr);
+    operation<json> start(const std::string &name, json definition, json input = nullptr);
 
     operation<void> wait(std::chrono::milliseconds duration);
     operation<void> wait_until(std::chrono::system_clock::time_point time);

@@ -35,7 +35,9 @@ task<json> signup(context &ctx, json input)
 int main(int, char **words)
 {
     const std::string lane = words[1];
-    worker worker({.id = "lane-" + lane, .commands = false, .concurrency = 2, .log = [](log_level, const std::string &text, const task_context *) { std::cerr << text << "\n"; }});
+    worker worker({.id = "lane-" + lane, .commands = false, .concurrency = 2, .log = [](log_level, const std::string &text, const task_context *) {
+                       std::cerr << text << "\n";
+                   }});
     for (const char *name : {"sendWelcomeEmail-", "sendFollowupEmail-"}) {
         worker.handler(name + lane, [](task_context &task, json) -> json {
             effect(task);
