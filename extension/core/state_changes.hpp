@@ -49,6 +49,7 @@ inline constexpr StateChange run_changes[] = {
     {EventKind::run_timed_out, "rc", run_state::timed_out},
     {EventKind::run_cancelled, "c", run_state::cancelled},
     {EventKind::signal_sent, "dqrpc", '\0'},
+    {EventKind::update_sent, "dqrpc", '\0'},
 };
 
 /// Whether an event brings its state with it (facts, `state`): those of tasks that code adds, records or begins again.

@@ -82,6 +82,7 @@ std::string_view event_kind_name(int16_t kind)
     case EventKind::task_suspended: return "task_suspended";
     case EventKind::task_woken: return "task_woken";
     case EventKind::task_reopened: return "task_reopened";
+    case EventKind::update_sent: return "update_sent";
     case EventKind::child_ended: return "child_ended";
     }
     return {};

@@ -58,6 +58,7 @@ enum class EventKind : int16_t {
     task_suspended = 65,
     task_woken = 66,
     task_reopened = 67,
+    update_sent = 68,
 };
 
 /// The words that views show; empty for a letter or number that stands for nothing.

@@ -41,6 +41,7 @@ struct RunFactsOf {
     const Version *version;
     char state;
     char outcome;
+    bool asked;
 };
 
 struct TaskRow {
@@ -122,7 +123,7 @@ private:
     {
         const std::string name = pg::day_name(day);
         pg::Cursor cursor("select t.run_id, t.task_no, t.state, t.token, coalesce(t.worker_id, 0), t.due_at, t.ready_at, t.priority, t.started_at, "
-                          "r.version_id, r.state, coalesce(r.outcome, ''), t.attempt, case when t.state in ('y', 'r', 'w') then t.item end"
+                          "r.version_id, r.state, coalesce(r.outcome, ''), t.attempt, case when t.state in ('y', 'r', 'w') then t.item end, coalesce(r.asked, false)"
                           " from _orch.run_" +
                           name + " r join _orch.task_" + name + " t on t.run_id = r.run_id where r.state in ('r', 'c', 'p') order by t.run_id, t.task_no");
         for (pg::Rows rows = cursor.next(rows_a_time); !rows.empty(); rows = cursor.next(rows_a_time))
@@ -132,7 +133,7 @@ private:
                     end_of_run();
                     current_ = run;
                     forget_items();
-                    facts_ = {&version_of(rows.int4(i, 10)), rows.letter(i, 11), rows.letter(i, 12)};
+                    facts_ = {&version_of(rows.int4(i, 10)), rows.letter(i, 11), rows.letter(i, 12), rows.boolean(i, 15)};
                 }
                 tasks_.push_back({rows.int4(i, 2), rows.letter(i, 3)});
                 read_task(rows, i);
@@ -210,12 +211,12 @@ private:
         if (advance.next() || end.over || end.stop_running || (end.outcome && end.outcome != facts_.outcome)) shared::on_commit_advance({current_, run_itself});
     }
 
-    // Whether what ended while nobody could tell main was all that it waits for.
+    // Whether what ended while nobody could tell main was all that it waits for; or an update has come, which that look asks for.
     void look_at_waiting_code(const std::string &waits, const std::vector<TaskRow> &tasks)
     {
         std::vector<char> states(static_cast<size_t>(tasks.back().task_no) + 1, pending);
         for (const TaskRow &t : tasks) states[t.task_no] = t.state;
-        if (condition_holds(pg::jsonb_datum(waits), states)) shared::on_commit_advance({current_, main_task});
+        if (facts_.asked || condition_holds(pg::jsonb_datum(waits), states)) shared::on_commit_advance({current_, main_task});
     }
 
     static int route_slot(const Version &version, const TaskRef &task, std::optional<Datum> item)

@@ -83,11 +83,7 @@ bool is_decided_so(const Decided &row, const Decision &decision)
 
 void approve(Call &call, const RunId &run, const std::string &id, const Decision &decision, bool deferred)
 {
-    if (const size_t size = decision.form ? pg::jsonb_size(*decision.form) : 0; size > static_cast<size_t>(settings::max_result_bytes))
-        throw pg::error{pg::result_too_large,
-                        "the form has " + std::to_string(size) + " bytes, more than orch.max_result_bytes (" + std::to_string(settings::max_result_bytes) + ")",
-                        {},
-                        "Store it elsewhere and give a reference, or raise orch.max_result_bytes."};
+    refuse_large("the form", decision.form);
     require_open();
     const RunRow run_row = lock_run_row(call, run);
     const Version &version = version_of(run_row.version_id);

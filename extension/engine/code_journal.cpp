@@ -8,6 +8,7 @@
 #include "engine/route.hpp"
 #include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
+#include "engine/update.hpp"
 #include "shared/settings.hpp"
 
 #include <set>
@@ -112,9 +113,21 @@ void read_started(Entry &entry, size_t place, const Version &version)
 Datum in_place_item(const Entry &entry)
 {
     std::string text = R"({"id":)" + core::to_text(std::string_view(entry.id)) + R"(,"step":true)";
+    if (!entry.update.empty()) text += (entry.answers ? R"(,"answer":)" : R"(,"update":)") + core::to_text(std::string_view(entry.update));
     if (entry.what == What::tags) text += R"(,"tags":)" + pg::json_text_of(*entry.result);
     if (entry.seen) text += R"(,"seen":)" + pg::json_text_of(*entry.seen);
     return pg::jsonb_datum(text + "}");
+}
+
+// What the code says of an update is a step in place that names it.
+void read_update(Entry &entry, size_t place)
+{
+    const auto update = pg::member(entry.sent, "update"), answer = pg::member(entry.sent, "answer");
+    if (!update && !answer) return;
+    entry.answers = answer.has_value();
+    entry.update = pg::text_member(entry.sent, answer ? "answer" : "update").value_or("");
+    if (entry.update.empty() || (update && answer) || !(pg::member(entry.sent, "output") || pg::member(entry.sent, "error")))
+        refuse(place, "is about an update, and must name it, with an output or an error");
 }
 
 Entry read_entry(Datum sent, size_t place, const Version &version)
@@ -130,6 +143,7 @@ Entry read_entry(Datum sent, size_t place, const Version &version)
         if (!ids) refuse(place, "has \"seen\", which must be a list of ids");
         if (ids->empty()) entry.seen.reset();
     }
+    read_update(entry, place);
     if (auto output = pg::member(sent, "output")) {
         entry.result = output;
         if (const size_t size = pg::jsonb_size(*output); size > static_cast<size_t>(settings::max_result_bytes)) {
@@ -327,6 +341,7 @@ Journal read_entries(const CodeMain &main, Datum steps)
             require_same(main.run, entry, old->second.no);
             continue;
         }
+        if (!entry.update.empty()) check_update_entry(main, entry, journal);
         entry.no = entry.fills ? old->second.no : ++last;
         journal.newest.emplace(entry.id, entry.no);
         journal.added.push_back(std::move(entry));
@@ -342,6 +357,7 @@ void write_entries(Call &call, const CodeMain &main, const Journal &journal)
     std::vector<int32> in_engine, too_late;
     for (const Entry &e : journal.added) {
         if (e.fills) fill_row(call, main, e);
+        if (!e.update.empty()) note_update_entry(main, e);
         if (e.what == What::tags) merge_tags(main.run, *e.result);
         if (e.what != What::started) continue;
         if (main.ending) too_late.push_back(e.no);
@@ -361,7 +377,7 @@ void reopen_code_rows(Call &call, const RunId &run, const Version &version)
                               {UUIDOID});
     static pg::Statement select(
         "select t.task_no, t.state, t.item ->> 'id', t.item ? 'step', t.priority, t.item from _orch.task_{} t where t.run_id = $1 and t.task_no > 0"
-        " and t.state in ('F', 'T', 'C') order by t.task_no desc for update",
+        " and t.state in ('F', 'T', 'C') and not t.item ?| array['update', 'answer'] order by t.task_no desc for update",
         {UUIDOID});
     static pg::Statement highest("select t.task_no from _orch.task_{} t where t.run_id = $1 order by t.task_no desc limit 1", {UUIDOID});
     static pg::Statement update(

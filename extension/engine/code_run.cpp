@@ -4,11 +4,13 @@
 #include "engine/child.hpp"
 #include "engine/pauses.hpp"
 #include "engine/progress.hpp"
+#include "engine/question.hpp"
 #include "engine/run_row.hpp"
 #include "engine/signal.hpp"
 #include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
 #include "engine/trigger.hpp"
+#include "engine/update.hpp"
 
 namespace orch::engine {
 
@@ -23,7 +25,7 @@ std::optional<CodeMain> find_main(const std::optional<core::Lease> &lease, Takin
 {
 #define ORCH_SELECT_MAIN(how)                                                                                                              \
     "select t.state, t.attempt, coalesce(t.token, 0), t.version_id, t.no, t.priority, t.flags, t.token is null, coalesce(t.worker_id, 0)," \
-    " r.state <> 'r' or r.outcome is not null from _orch.run_{} r join _orch.task_{} t on t.run_id = r.run_id and t.task_no = 0 where r.run_id = $1" how
+    " r.state <> 'r' or r.outcome is not null, coalesce(r.asked, false) from _orch.run_{} r join _orch.task_{} t on t.run_id = r.run_id and t.task_no = 0 where r.run_id = $1" how
     static pg::Statement looking(ORCH_SELECT_MAIN(""), {UUIDOID});
     static pg::Statement locking(ORCH_SELECT_MAIN(" for update of t"), {UUIDOID});
     static pg::Statement keeping(ORCH_SELECT_MAIN(" for share of r for update of t"), {UUIDOID});
@@ -46,7 +48,7 @@ std::optional<CodeMain> find_main(const std::optional<core::Lease> &lease, Takin
     const bool same = !rows.boolean(0, 8) && rows.int8(0, 3) == static_cast<int64>(lease->token);
     CodeMain main{
         run,  &version, static_cast<int64>(lease->token), rows.int4(0, 5), attempt, rows.int2(0, 6), rows.letter(0, 7), rows.int4(0, 9), rows.boolean(0, 10),
-        false};
+        rows.boolean(0, 11), false};
     if (same && state == running && attempt == lease->attempt) return main;
     if (may_be_suspended && same && (state == waiting || state == ready) && attempt == lease->attempt - 1) {
         main.suspended = true;
@@ -90,7 +92,8 @@ Waits waits_of(Datum waits)
     if (any.has_value() == all.has_value())
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "waits must have one of \"any\" and \"all\"", {}, "Write {\"any\": [\"step#1\"]}."};
     const auto elements = pg::elements(any ? *any : *all);
-    if (!elements || elements->empty())
+    // Nothing at all: only an update is to wake it.
+    if (!elements || (all && elements->empty()))
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "what is waited for must be an array of ids that is not empty", {}, {}};
     Waits result{all.has_value(), {}};
     for (Datum element : *elements) {
@@ -180,6 +183,19 @@ void set_ready(Call &call, const pg::Rows &woken)
 
 CodeMain look_at_main(Call &, const std::string &lease) { return require_main(lease, Taking::nothing); }
 
+RunId run_to_read(Call &call, const std::string &lease)
+{
+    if (const auto question = core::decode_lease(lease); question && is_question({question->run_id, question->task_no}))
+        if (const auto run = run_of_question(*question)) return *run;
+    return look_at_main(call, lease).run;
+}
+
+void require_code(const RunId &run, const Version &version)
+{
+    if (!version.is_code())
+        throw pg::error{pg::wrong_state, "run " + core::uuid_to_text(run) + " is not one of a workflow in code", {}, "Only code can be asked."};
+}
+
 void record_steps(Call &call, const std::string &lease, Datum steps)
 {
     const CodeMain main = require_main(lease, taking_for(steps, false));
@@ -208,6 +224,7 @@ bool suspend_main(Call &call, const CodeMain &main, Datum waits)
     std::vector<int32> numbers = numbers_of(main.run, wanted.ids, journal);
     write_entries(call, main, journal);
     if (!all_begin_here(main, numbers, journal) && holds_now(main.run, wanted.all, numbers)) return false;
+    if (main.asked && any_open_update(main.run)) return false;
     // The newest first: as a rule they end last, so that a look finds an open one at once.
     std::sort(numbers.begin(), numbers.end(), std::greater<>());
     const char *word = wanted.all ? "all" : "any";
@@ -371,6 +388,19 @@ void wake_code(Call &call, std::span<const RunId> runs)
         });
 }
 
+void wake_for_update(Call &call, const RunId &run)
+{
+    static pg::Statement update("with m as materialized (select t.run_id from _orch.task_{} t where t.run_id = $1 and t.task_no = 0 and t.state = 'w'"
+                                " and not t.item ? 'parked' for update skip locked)"
+                                " update _orch.task_{} t set state = 'y', no = t.no + 1, ready_at = $2, item = null from m where t.run_id = m.run_id and t.task_no = 0"
+                                " returning t.run_id, t.no, t.priority, t.version_id",
+                                {UUIDOID, TIMESTAMPTZOID});
+    const pg::Rows rows = update.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(time_datum(call.now())));
+    set_ready(call, rows);
+    // Perhaps somebody holds it who will not have changed it in the end.
+    if (rows.empty()) shared::on_commit_advance({run, main_task});
+}
+
 bool look_at_code(Call &call, const RunId &run)
 {
     static pg::Statement lock("select t.state from _orch.task_{} t where t.run_id = $1 and t.task_no = 0 for update skip locked", {UUIDOID});
@@ -378,7 +408,9 @@ bool look_at_code(Call &call, const RunId &run)
     static pg::Statement update("update _orch.task_{} t set state = 'y', no = t.no + 1, ready_at = $2, item = null where t.run_id = $1 and t.task_no = 0"
                                 " returning t.run_id, t.no, t.priority, t.version_id",
                                 {UUIDOID, TIMESTAMPTZOID});
-    static pg::Statement item("select t.item from _orch.task_{} t where t.run_id = $1 and t.task_no = 0", {UUIDOID});
+    static pg::Statement item("select t.item, (select coalesce(r.asked, false) from _orch.run_{} r where r.run_id = $1) from _orch.task_{} t"
+                              " where t.run_id = $1 and t.task_no = 0",
+                              {UUIDOID});
     const auto id = Parameters<1>().add(pg::uuid_datum(run));
     pg::Rows rows = lock.run_on(day_of(run), id);
     if (rows.empty()) {
@@ -398,7 +430,7 @@ bool look_at_code(Call &call, const RunId &run)
     std::vector<int32> numbers;
     const auto elements = pg::elements(all ? *all : *any);
     for (Datum n : elements.value_or(std::vector<Datum>{})) numbers.push_back(std::stoi(pg::json_text_of(n)));
-    if (holds_now(run, all.has_value(), numbers))
+    if (holds_now(run, all.has_value(), numbers) || (rows.boolean(0, 2) && any_open_update(run)))
         set_ready(call, update.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(time_datum(call.now()))));
     return false;
 }

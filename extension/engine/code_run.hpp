@@ -27,11 +27,18 @@ struct CodeMain {
     char flags;
     int32 worker_id;
     bool ending;     // nothing new starts in the run any more: it is cancelled, its time is up
+    bool asked;      // somebody has sent it updates
     bool suspended;  // the lease has done its part: asked for again after a lost answer
 };
 
 /// The row of a lease, not locked. Raises as a settle does where the lease does not hold it.
 CodeMain look_at_main(Call &call, const std::string &lease);
+
+/// The run whose journal a lease may read: that of main, or of a question.
+RunId run_to_read(Call &call, const std::string &lease);
+
+/// Raises OR020 where the run is not one of a workflow in code.
+void require_code(const RunId &run, const Version &version);
 
 /// An entry of the journal as a call brings it.
 struct JournalEntry {
@@ -45,6 +52,8 @@ struct JournalEntry {
     std::optional<Datum> input;  // of what is started
     core::PlannedTask planned;
     int32 no = 0;        // the row's number
+    std::string update;  // the id of the update that it accepts, refuses or answers
+    bool answers = false;
     bool fills = false;  // a row that a reopening has emptied
 };
 
@@ -75,6 +84,8 @@ RunId continue_as_new(Call &call, const std::string &lease, Datum input);
 
 /// main of those of the runs whose condition holds becomes ready; a look is left for the others. Ascending.
 void wake_code(Call &call, std::span<const RunId> runs);
+/// Main goes on where it waits for anything but other code: an update has come. The caller has the run's row.
+void wake_for_update(Call &call, const RunId &run);
 /// The look at one run's main; true where main is over, so that the run wants a look as a whole.
 bool look_at_code(Call &call, const RunId &run);
 /// Whether main, waiting with this item, has what it waits for, by the states of all tasks of the run.

@@ -2,6 +2,7 @@
 
 #include "core/json.hpp"
 #include "core/lease_text.hpp"
+#include "engine/question.hpp"
 #include "shared/database.hpp"
 
 namespace orch::engine {
@@ -79,8 +80,8 @@ std::vector<Beat> heartbeat(Call &call, const WorkerIdentity &worker, std::optio
             continue;
         }
         const Datum progress = *pg::member(*details, lease);
-        if (pg::is_json_null(progress)) continue;
         const shared::HeldLease &h = held[place->second];
+        if (pg::is_json_null(progress) || is_question(h.task)) continue;
         if (!progress_too_large(progress)) told.push_back({h.task, h.attempt, progress});
         else if (!h.cancel) beats[place->second].status = "too_large";
     }

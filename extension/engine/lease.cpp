@@ -7,6 +7,7 @@
 #include "engine/attempts.hpp"
 #include "engine/document.hpp"
 #include "engine/heartbeat.hpp"
+#include "engine/question.hpp"
 #include "engine/refill.hpp"
 #include "engine/task_of.hpp"
 #include "shared/database.hpp"
@@ -271,17 +272,19 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
 
     const uint64 token = random_token();
     std::vector<Taken> taken;
+    std::vector<LeasedTask> result;
     // Entries whose row has gone another way are dropped on the way: as long as there are some, there may be a good one behind them.
-    for (int round = 0; round < most_rounds && static_cast<int>(taken.size()) < max_tasks; round++) {
+    for (int round = 0; round < most_rounds && static_cast<int>(taken.size() + result.size()) < max_tasks; round++) {
         std::vector<TaskRef> candidates;
-        take_candidates(worker, max_tasks - static_cast<int>(taken.size()), candidates);
+        take_candidates(worker, max_tasks - static_cast<int>(taken.size() + result.size()), candidates);
         if (candidates.empty()) break;
-        const size_t offered = candidates.size();
+        const size_t questions = result.size(), offered = candidates.size();
+        take_questions(call, candidates, worker, token, lease_time_us, result);
         const std::vector<Taken> more = take_rows(call, std::move(candidates), worker, token);
         taken.insert(taken.end(), more.begin(), more.end());
-        if (more.size() == offered) break;
+        if (more.size() + result.size() - questions == offered) break;
     }
-    if (taken.empty()) return {};
+    if (taken.empty()) return result;
     // The lease must be on disk before the worker starts, or a crash would hand the task out again under a token that somebody holds.
     ForceSyncCommit();
     const std::map<RunId, Datum> traces = traceparents(taken);
@@ -289,9 +292,8 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
     const std::map<RunId, Datum> inputs = inputs_of_code(taken);
     const Datum actor = call.worker_actor(worker.name);
 
-    std::vector<LeasedTask> result;
     std::vector<EndedAttempt> unresolved;
-    result.reserve(taken.size());
+    result.reserve(result.size() + taken.size());
     for (const Taken &t : taken) {
         const Version &version = version_of(t.version_id);
         const core::PlannedTask &task = task_of(version, t.run, t.task_no, t.item);

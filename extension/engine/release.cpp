@@ -1,6 +1,7 @@
 // Giving tasks back: ready again at once, and the attempt does not count.
 #include "core/states.hpp"
 #include "engine/progress.hpp"
+#include "engine/question.hpp"
 #include "engine/settle.hpp"
 #include "engine/transitions.hpp"
 
@@ -10,10 +11,16 @@ namespace orch::engine {
 
 std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std::vector<std::string> &leases)
 {
+    std::vector<std::pair<std::string, SettleStatus>> refused;
     std::vector<LeaseKey> keys;
     std::map<std::string, TaskRef> known;
     for (const std::string &text : leases) {
         auto lease = core::decode_lease(text);
+        if (lease && is_question({lease->run_id, lease->task_no})) {
+            require_open();
+            if (!offer_again(call, lease->run_id, static_cast<int64>(lease->token))) refused.emplace_back(text, SettleStatus::lost);
+            continue;
+        }
         if (!lease || !leaf_exists(day_of(lease->run_id))) continue;
         keys.push_back({lease->run_id, lease->task_no, lease->attempt, static_cast<int64>(lease->token)});
         known[text] = {lease->run_id, lease->task_no};
@@ -46,8 +53,8 @@ std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std:
     for (const LeaseKey &key : wanted)
         if (done.count({key.run, key.task_no})) shared::on_commit_unlease({key.run, key.task_no}, key.token);
 
-    std::vector<std::pair<std::string, SettleStatus>> refused;
     for (const std::string &text : leases) {
+        if (const auto lease = core::decode_lease(text); lease && is_question({lease->run_id, lease->task_no})) continue;
         auto found = known.find(text);
         if (found == known.end() || !done.count(found->second)) refused.emplace_back(text, SettleStatus::lost);
     }

@@ -4,6 +4,7 @@
 #include "engine/circuits.hpp"
 #include "engine/code_run.hpp"
 #include "engine/progress.hpp"
+#include "engine/question.hpp"
 #include "engine/refusals.hpp"
 #include "shared/settings.hpp"
 
@@ -179,6 +180,17 @@ shared::Refusal refusal_of(const Settlement &settlement, std::string_view worker
     return refusal;
 }
 
+void refuse_large(std::string_view what, const std::optional<Datum> &value)
+{
+    const size_t size = value ? pg::jsonb_size(*value) : 0;
+    if (size > static_cast<size_t>(settings::max_result_bytes))
+        throw pg::error{pg::result_too_large,
+                        std::string(what) + " has " + std::to_string(size) + " bytes, more than orch.max_result_bytes (" +
+                            std::to_string(settings::max_result_bytes) + ")",
+                        {},
+                        "Store it elsewhere and give a reference, or raise orch.max_result_bytes."};
+}
+
 void raise_refusal(const Settlement &s)
 {
     pg::error e{pg::lease_lost, "the lease is lost", "The task was given to another worker, released, or its run was reopened.",
@@ -195,7 +207,7 @@ void raise_refusal(const Settlement &s)
         break;
     default: break;
     }
-    if (s.lease) {
+    if (s.lease && !is_question({s.lease->run_id, s.lease->task_no})) {
         // This transaction is about to roll back: the steward writes the refusal into the history.
         shared::refuse(refusal_of(s, {}));
     }
@@ -289,7 +301,8 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
     Index open, refused;
     std::map<int, bool> days;
     for (Settlement &s : settlements) {
-        if (s.lease && (s.suspend || s.steps)) settle_code(call, worker, s, deferred);
+        if (s.lease && is_question({s.lease->run_id, s.lease->task_no})) settle_question(call, worker, s);
+        else if (s.lease && (s.suspend || s.steps)) settle_code(call, worker, s, deferred);
         if (!s.lease || s.over) continue;
         const int day = day_of(s.lease->run_id);
         auto known = days.find(day);

@@ -42,6 +42,9 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
 /// What the steward is to write about a refused settle; `worker` is empty where nobody said who it is.
 shared::Refusal refusal_of(const Settlement &settlement, std::string_view worker);
 
+/// Raises OR013 where a value that comes from outside is larger than any result may be; `what` as the message names it.
+void refuse_large(std::string_view what, const std::optional<Datum> &value);
+
 /// What a single settle raises where it was refused; the steward writes the refusal, since this transaction is about to roll back.
 [[noreturn]] void raise_refusal(const Settlement &settlement);
 

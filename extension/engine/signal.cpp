@@ -3,8 +3,8 @@
 #include "core/problem.hpp"
 #include "core/state_changes.hpp"
 #include "engine/run_row.hpp"
+#include "engine/settle.hpp"
 #include "engine/waits.hpp"
-#include "shared/settings.hpp"
 
 namespace orch::engine {
 
@@ -16,12 +16,7 @@ void check_signal(const std::string &name, const std::optional<Datum> &payload)
 {
     if (name.empty() || name.size() > longest_signal_name)
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "the name of a signal has " + std::to_string(name.size()) + " bytes, not 1 to 1000", {}, {}};
-    if (const size_t size = payload ? pg::jsonb_size(*payload) : 0; size > static_cast<size_t>(settings::max_result_bytes))
-        throw pg::error{pg::result_too_large,
-                        "the payload has " + std::to_string(size) + " bytes, more than orch.max_result_bytes (" + std::to_string(settings::max_result_bytes) +
-                            ")",
-                        {},
-                        "Store it elsewhere and send a reference, or raise orch.max_result_bytes."};
+    refuse_large("the payload", payload);
 }
 
 Datum sent_details(const std::string &name, const std::optional<Datum> &payload)

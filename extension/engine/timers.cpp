@@ -5,6 +5,7 @@
 #include "engine/inline_task.hpp"
 #include "engine/pauses.hpp"
 #include "engine/progress.hpp"
+#include "engine/question.hpp"
 #include "engine/settle.hpp"
 #include "engine/task_of.hpp"
 #include "engine/transitions.hpp"
@@ -220,6 +221,10 @@ void reap(Call &call, std::span<const shared::ExpiredLease> expired)
     std::vector<LeaseKey> keys;
     std::map<TaskRef, int64> tokens;
     for (const shared::ExpiredLease &e : expired) {
+        if (is_question(e.task)) {
+            offer_again(call, e.task.run, e.token);
+            continue;
+        }
         if (!leaf_exists(day_of(e.task.run))) {
             shared::on_commit_unlease(e.task, e.token);
             continue;

@@ -269,6 +269,7 @@ Answer why_code_waits(const WhyFacts &facts, Datum item)
         for (Datum n : pg::elements(all ? *all : *any).value_or(std::vector<Datum>{}))
             if (const auto no = static_cast<size_t>(std::stoul(pg::json_text_of(n))); no < facts.tasks.size())
                 (core::is_final(facts.tasks[no].state) ? over : open).push_back(static_cast<int32>(no));
+    if (any && open.empty() && over.empty()) return {"waits for an update", "Its code goes on when it is asked to by orch.update.", {}};
     std::sort(open.begin(), open.end());
     std::string detail = "It waits for " + named(facts, open) + ".";
     if (any && open.size() > 1) detail = "It waits for the first of " + named(facts, open) + ".";

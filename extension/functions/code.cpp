@@ -50,9 +50,9 @@ Datum history(FunctionCallInfo fcinfo)
         throw pg::error{
             ERRCODE_INVALID_PARAMETER_VALUE, "max " + std::to_string(max) + " is not between 1 and " + std::to_string(most_rows_of_history), {}, {}};
     Call call;
-    const CodeMain main = engine::look_at_main(call, lease);
-    const auto parameters = Parameters<3>().add(pg::uuid_datum(main.run)).add(Int32GetDatum(std::max(after, 0))).add(Int64GetDatum(max));
-    const pg::Rows rows = select.run_on(engine::day_of(main.run), parameters);
+    const core::Uuid run = engine::run_to_read(call, lease);
+    const auto parameters = Parameters<3>().add(pg::uuid_datum(run)).add(Int32GetDatum(std::max(after, 0))).add(Int64GetDatum(max));
+    const pg::Rows rows = select.run_on(engine::day_of(run), parameters);
     for (uint64 i = 0; i < rows.count(); i++) {
         const char state = rows.letter(i, 3);
         const Datum item = rows.get(i, 2);

@@ -7,8 +7,8 @@
 #include "engine/task_of.hpp"
 #include "engine/why.hpp"
 #include "functions/arguments.hpp"
+#include "functions/patience.hpp"
 #include "pg/sleep.hpp"
-#include "shared/clock.hpp"
 #include "shared/database.hpp"
 #include "shared/feed.hpp"
 #include "shared/run_waiters.hpp"
@@ -25,7 +25,6 @@ namespace {
 using engine::Call;
 
 constexpr int most_events = 100'000;
-constexpr int64 longest_wait_us = INT64CONST(366) * USECS_PER_DAY;  // nobody waits that long, and no sum overflows
 
 Datum result(FunctionCallInfo fcinfo)
 {
@@ -127,27 +126,6 @@ Datum events_after(FunctionCallInfo fcinfo)
 }
 
 // The procedures ------------------------------------------------------------------
-
-/// What is left of a timeout; none (-1) where it is null.
-class Patience {
-public:
-    explicit Patience(std::optional<int64> us)
-    {
-        if (us) until_ = shared::monotonic_us() + std::clamp<int64>(*us, 0, longest_wait_us);
-    }
-    int64 left_ms() const { return until_ ? std::max<int64>((*until_ - shared::monotonic_us() + 999) / 1000, 0) : -1; }
-    bool over() const { return left_ms() == 0; }
-    /// The same, but no longer than `most_ms` (below 0: no bound).
-    int64 left_ms(int64 most_ms) const
-    {
-        const int64 left = left_ms();
-        if (most_ms < 0) return left;
-        return left < 0 ? most_ms : std::min(left, most_ms);
-    }
-
-private:
-    std::optional<int64> until_;
-};
 
 bool is_over(pg::NonAtomic &outer, const core::Uuid &run)
 {

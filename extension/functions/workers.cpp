@@ -2,8 +2,10 @@
 #include "shared/workers.hpp"
 #include "core/lease_text.hpp"
 #include "engine/circuits.hpp"
+#include "engine/code_run.hpp"
 #include "engine/heartbeat.hpp"
 #include "engine/log.hpp"
+#include "engine/question.hpp"
 #include "engine/settle.hpp"
 #include "engine/task_of.hpp"
 #include "functions/arguments.hpp"
@@ -32,21 +34,23 @@ std::vector<LeaseColumns> columns_of(Call &call, const std::vector<LeasedTask> &
     rows.reserve(tasks.size());
     MemoryContext before = MemoryContextSwitchTo(call.outer());
     for (const LeasedTask &t : tasks) {
-        const core::PlannedTask &task = engine::task_of(*t.version, t.run, t.task_no);
+        const bool question = t.task_no == engine::question_task;
+        const core::PlannedTask &task = engine::task_of(*t.version, t.run, question ? engine::main_task : t.task_no);
+        const std::string_view id = question ? std::string_view("query") : task.id;
         LeaseColumns row;
         auto &v = row.values;
         v[0] = pg::text_datum(t.lease);
         v[1] = pg::uuid_datum(t.run);
-        v[2] = pg::text_datum(task.id);
+        v[2] = pg::text_datum(id);
         v[3] = Int32GetDatum(t.attempt);
-        v[4] = pg::text_datum(core::executor_name(task.executor));
+        v[4] = pg::text_datum(question ? std::string_view("query") : core::executor_name(task.executor));
         if (task.executor == core::Executor::handler) v[5] = pg::text_datum(task.handler);
         if (task.executor == core::Executor::code) v[5] = pg::text_datum(t.version->workflow);
         if (t.spec) v[6] = engine::to_outer(call, *t.spec);
         if (t.input) v[7] = engine::to_outer(call, *t.input);
         if (t.deadline_at) v[8] = TimestampTzGetDatum(*t.deadline_at);
         if (t.traceparent) v[9] = engine::to_outer(call, *t.traceparent);
-        v[10] = pg::text_datum(core::uuid_to_text(t.run) + ':' + task.id);
+        v[10] = pg::text_datum(core::uuid_to_text(t.run) + ':' + std::string(id));
         rows.push_back(row);
     }
     MemoryContextSwitchTo(before);

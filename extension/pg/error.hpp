@@ -39,5 +39,7 @@ inline constexpr int result_too_large = sqlstate("OR013");
 inline constexpr int wrong_state = sqlstate("OR020");
 inline constexpr int held = sqlstate("OR030");
 inline constexpr int not_preloaded = sqlstate("OR031");
+inline constexpr int no_answer = sqlstate("OR040");
+inline constexpr int answered_with_error = sqlstate("OR041");
 
 }  // namespace orch::pg

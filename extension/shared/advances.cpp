@@ -51,6 +51,11 @@ void set_sweep(Database &database, Wakes &wakes) noexcept
 void end_run(Database &database, const RunId &run, Wakes &wakes) noexcept
 {
     drop_counters(database, run);
+    wake_awaiting(database, run, wakes);
+}
+
+void wake_awaiting(Database &database, const RunId &run, Wakes &wakes) noexcept
+{
     database.run_waiters.each(run_waiters, hash_id(run), [&](Index i) {
         if (run_waiters[i].run == run) wakes.add(run_waiters[i].process);
     });
@@ -115,6 +120,12 @@ void on_commit_run_over(const RunId &run)
 {
     database();
     add(Op::run_over).task.run = run;
+}
+
+void on_commit_told(const RunId &id)
+{
+    database();
+    add(Op::told).task.run = id;
 }
 
 }  // namespace orch::shared

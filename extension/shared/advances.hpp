@@ -26,4 +26,7 @@ bool take_sweep();
 /// The run is over: wakes those who await it, drops its counters.
 void on_commit_run_over(const RunId &run);
 
+/// Wakes those who await this run, or this question: what they ask for is there.
+void on_commit_told(const RunId &id);
+
 }  // namespace orch::shared

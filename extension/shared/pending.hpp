@@ -22,6 +22,7 @@ enum class Op : uint8_t {
     unlease,        // task, x token
     stop_leases,    // task
     run_over,       // task.run
+    told,           // task.run: news for those who await it
     counters_made,  // task.run
     lower,          // task.run, a settled, b changes, c first change, flag run_decided_here
     active_took,    // a workflow
@@ -89,6 +90,7 @@ void link_advance(Database &database, Index entry, Wakes &wakes) noexcept;
 void queue_advance(Database &database, Index &spare, const TaskRef &task, Wakes &wakes) noexcept;  // uses `spare` if it needs an entry
 void set_sweep(Database &database, Wakes &wakes) noexcept;
 void end_run(Database &database, const RunId &run, Wakes &wakes) noexcept;
+void wake_awaiting(Database &database, const RunId &run, Wakes &wakes) noexcept;
 // leases.cpp
 void hold_lease(Database &database, Index lease, Wakes &wakes) noexcept;
 void drop_lease(Database &database, Index lease, Wakes &wakes) noexcept;

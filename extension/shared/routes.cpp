@@ -203,6 +203,12 @@ std::vector<RouteStatus> route_status()
     return out;
 }
 
+int workers_serving(int slot)
+{
+    Database &database = shared::database();
+    return with_database_shared(database, [&] { return live_workers(database, slot, monotonic_us()); });
+}
+
 int runners_wanted(int max, RunnerWanted *out)
 {
     Database &database = shared::database();

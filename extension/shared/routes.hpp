@@ -23,6 +23,9 @@ int route_slot(int32_t route_id, const RouteNames &names);
 /// The number of the route in a slot that this transaction has pinned.
 int32_t route_id_of(int slot);
 
+/// How many live workers serve the route in a slot that this transaction has pinned.
+int workers_serving(int slot);
+
 /// As memory compares names: up to 128 bytes as they are, longer ones as their first 96 bytes and a hash keyed by a secret of this server's start.
 std::string folded_name(std::string_view name);
 

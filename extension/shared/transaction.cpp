@@ -53,6 +53,7 @@ void apply(Database &database, PendingOp &op, Wakes &wakes) noexcept
     case Op::outcome: count_outcome(database, op, wakes); break;
     case Op::stop_leases: stop_leases(database, op.task, wakes); break;
     case Op::run_over: end_run(database, op.task.run, wakes); break;
+    case Op::told: wake_awaiting(database, op.task.run, wakes); break;
     case Op::lower: lower_counters(database, op, here().changes.data() + op.c, wakes); break;
     case Op::active_delta: change_active(database, op.a, op.b); break;
     case Op::partitions:

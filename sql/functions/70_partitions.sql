@@ -54,7 +54,8 @@ begin
                 ('event', 'run_id, task_no, no', false),
                 ('log', 'run_id, task_no, attempt, line_no', false),
                 ('progress', 'run_id, task_no, attempt', true),
-                ('signal', 'run_id, no', true)
+                ('signal', 'run_id, no', true),
+                ('update', 'run_id, update_id', true)
             ) as l (parent, key, changes)
             where to_regclass(format('_orch.%I', l.parent || '_' || v_name)) is null
         loop
@@ -69,6 +70,9 @@ begin
             else
                 -- Rows that never change are frozen the first time that they are vacuumed, not years later all at once.
                 execute format('alter table _orch.%1$I set (autovacuum_freeze_min_age = 0, vacuum_truncate = off)', v_leaf.parent || '_' || v_name);
+            end if;
+            if v_leaf.parent = 'update' then
+                execute format('create index %1$I on _orch.%2$I (run_id, no) where taken_by is null', 'update_' || v_name || '_open', 'update_' || v_name);
             end if;
             if v_leaf.parent = 'event' then
                 execute format('create index %1$I on _orch.%2$I using brin (pos) with (autosummarize = on)', 'event_' || v_name || '_pos', 'event_' || v_name);

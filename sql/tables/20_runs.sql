@@ -1,4 +1,4 @@
--- What runs. Six parents, range-partitioned by run id (a UUID v7, so by time), with no key and no index on any of them: a key on a partitioned
+-- What runs. Seven parents, range-partitioned by run id (a UUID v7, so by time), with no key and no index on any of them: a key on a partitioned
 -- parent that belongs to an extension breaks pg_restore. The leaves are made by _orch.make_partitions, ahead of time, with their keys, before ATTACH.
 
 create table _orch.run (
@@ -21,9 +21,10 @@ create table _orch.run (
     idempotency_key text,
     tags jsonb,
     traceparent text,
+    asked boolean,
     constraint run_state check (state in ('q', 'd', 'r', 'p', 'c', 'S', 'F', 'T', 'C'))
 ) partition by range (run_id);
-comment on table _orch.run is 'One row a run. no counts its own events; outcome is how it will end once its finally tasks are over; timeout_us is the timeout that the trigger asked for. Letters of states: extension/core/states.hpp.';
+comment on table _orch.run is 'One row a run. no counts its own events; outcome is how it will end once its finally tasks are over; timeout_us is the timeout that the trigger asked for; asked: updates were sent to it. Letters of states: extension/core/states.hpp.';
 
 create table _orch.task (
     run_id uuid not null,
@@ -91,9 +92,20 @@ create table _orch.signal (
 ) partition by range (run_id);
 comment on table _orch.signal is 'Signals sent to runs: no is that of the run''s event signal_sent, which has the payload; taken_by the number of the task that got it, null while nobody has.';
 
+create table _orch.update (
+    run_id uuid not null,
+    no int not null,
+    taken_by int,
+    answered_by int,
+    update_id text not null,
+    name text not null
+) partition by range (run_id);
+comment on table _orch.update is 'Updates sent to runs in code: no is that of the run''s event update_sent, which has the input; taken_by the number of the journal''s entry that accepted or refused it, answered_by of the one that holds its answer.';
+
 select pg_catalog.pg_extension_config_dump('_orch.run', '');
 select pg_catalog.pg_extension_config_dump('_orch.task', '');
 select pg_catalog.pg_extension_config_dump('_orch.event', '');
 select pg_catalog.pg_extension_config_dump('_orch.log', '');
 select pg_catalog.pg_extension_config_dump('_orch.progress', '');
 select pg_catalog.pg_extension_config_dump('_orch.signal', '');
+select pg_catalog.pg_extension_config_dump('_orch.update', '');

@@ -31,6 +31,22 @@ create table _orch.parked_run (
 );
 comment on table _orch.parked_run is 'Runs in code that wait for other code, so that register_code finds them; whether one still does is asked of its row.';
 
+-- Unlogged, and not in a dump: who asks is a session, and gone after a crash as well.
+create unlogged table _orch.question (
+    question_id uuid primary key,
+    run_id uuid not null,
+    token bigint,
+    gives_up_at timestamptz not null,
+    version_id int not null,
+    worker_id int,
+    answered boolean not null default false,
+    name text not null,
+    input jsonb,
+    output jsonb,
+    error jsonb
+);
+comment on table _orch.question is 'Queries of runs in code that somebody waits for at this moment; token and worker_id say who is to answer.';
+
 create table _orch.worker (
     worker_id int generated always as identity primary key,
     worker text not null unique,
