@@ -98,7 +98,7 @@ select lease from orch.lease('code') \gset
 select is(pg_temp.code(format('select orch.suspend(%L, ''{"any": ["wait#1"]}'')', :'lease')), '25001', 'to wait is no part of a transaction');
 \set ON_ERROR_STOP off
 \set VERBOSITY sqlstate
-select orch.suspend(:'lease', '{"any": []}');
+select orch.suspend(:'lease', '{"all": []}');
 select is(:'LAST_ERROR_SQLSTATE'::text, '22023', 'to wait for nothing');
 select orch.suspend(:'lease', '{"any": ["never#1"]}');
 select is(:'LAST_ERROR_SQLSTATE'::text, '22023', 'or for what was never started');

@@ -50,6 +50,7 @@ insert into promised values
     ('queues', 'queue, ready, running, waiting, oldest_ready_at, workers, paused'),
     ('timers', 'run_id, task_id, kind, due_at'),
     ('signals', 'run_id, no, name, payload, sender, sent_at, taken_by'),
+    ('updates', 'run_id, id, name, state, input, output, error, sender, sent_at, accepted_at, ended_at'),
     ('approvals', 'run_id, task_id, workflow, roles, form, since, due_at'),
     ('circuits', 'circuit, tenant, state, failures_in_row, opened_at, half_open_at, waiting'),
     ('audit', 'at, actor, action, run_id, workflow, tenant, reason, details'),

@@ -5,8 +5,8 @@ create extension if not exists pgtap;
 select no_plan();
 
 -- Far from now, so that no leaf of the steward is in the way.
-select is(_orch.make_partitions('2099-03-01', 2), 12, 'two days are twelve leaves');
-select is(_orch.make_partitions('2099-03-01', 3), 6, 'what is there is not made again');
+select is(_orch.make_partitions('2099-03-01', 2), 14, 'two days are fourteen leaves');
+select is(_orch.make_partitions('2099-03-01', 3), 7, 'what is there is not made again');
 select is(_orch.make_partitions('2099-03-01', 0), 0, 'no days, no leaves');
 
 select is(
