@@ -10,7 +10,7 @@ create or replace procedure orch.query(
 language c
 as 'MODULE_PATHNAME', 'orch_query';
 revoke execute on procedure orch.query(uuid, text, jsonb, interval, jsonb) from public;
-grant execute on procedure orch.query(uuid, text, jsonb, interval, jsonb) to orch_viewer, orch_worker;
+grant execute on procedure orch.query(uuid, text, jsonb, interval, jsonb) to orch_viewer;
 comment on procedure orch.query(uuid, text, jsonb, interval, jsonb) is
     'Asks the code of a run, which may be over, and gives its answer: a worker that serves it goes through what is recorded and calls the query of that name. Nothing of it is kept. An error of the code: OR041, with the error as JSON in DETAIL; nobody answers in time: OR040; a run of a definition or an erased one: OR020; unknown: OR003. Refused in a transaction block (25001).';
 
@@ -37,7 +37,7 @@ create or replace procedure orch.await_update(
 language c
 as 'MODULE_PATHNAME', 'orch_await_update';
 revoke execute on procedure orch.await_update(uuid, text, interval, jsonb) from public;
-grant execute on procedure orch.await_update(uuid, text, interval, jsonb) to orch_viewer, orch_worker;
+grant execute on procedure orch.await_update(uuid, text, interval, jsonb) to orch_viewer;
 comment on procedure orch.await_update(uuid, text, interval, jsonb) is
     'Sleeps until an update is answered, and gives the answer. Refused or failed: OR041, with the error as JSON in DETAIL; no answer in time: OR040, and it goes on; the run ended before: OR020; unknown: OR003. Refused in a transaction block (25001).';
 

@@ -1,3 +1,4 @@
+#include "duration.hpp"
 #include "session.hpp"
 #include "table.hpp"
 
@@ -9,7 +10,7 @@ namespace orch::cli {
 namespace {
 
 struct signal_choices {
-    std::string run, name, payload, comment, form;
+    std::string run, name, payload, comment, form, id, timeout = "10s";
     bool reject = false;
 };
 
@@ -37,6 +38,28 @@ int approve(session &with, const signal_choices &chosen)
     return done;
 }
 
+// The answer as it is, so that it can go on to jq.
+int show_answer(session &with, const std::string &sql, const parameters &values)
+{
+    with.query("set statement_timeout = 0");
+    with.write(std::string(with.query(sql, values).at(0, "answer").value_or("null")) + "\n");
+    return done;
+}
+
+int ask(session &with, const signal_choices &chosen)
+{
+    return show_answer(with, "call orch.query($1::uuid, $2::text, $3::jsonb, $4::interval)",
+                       {chosen.run, chosen.name, json_given(chosen.payload), interval_of(duration(chosen.timeout))});
+}
+
+int update(session &with, const signal_choices &chosen)
+{
+    const auto sent = with.query("select orch.update($1::uuid, $2::text, $3::jsonb, $4::text)",
+                                 {chosen.run, chosen.name, json_given(chosen.payload), chosen.id.empty() ? std::nullopt : std::optional(chosen.id)});
+    return show_answer(with, "call orch.await_update($1::uuid, $2::text, $3::interval)",
+                       {chosen.run, sent.text(0, "update"), interval_of(duration(chosen.timeout))});
+}
+
 }  // namespace
 
 void add_signals(CLI::App &app, action &chosen)
@@ -47,6 +70,21 @@ void add_signals(CLI::App &app, action &chosen)
     signal->add_option("name", options->name, "the signal's name")->required();
     signal->add_option("--payload", options->payload, "JSON, or @FILE (@- is standard input)");
     signal->callback([&chosen, options] { chosen = [options](session &with) { return send_signal(with, *options); }; });
+
+    auto *query = app.add_subcommand("query", "Ask the code of a run for something that it knows");
+    query->add_option("run", options->run, "the run's id")->required();
+    query->add_option("name", options->name, "the query's name")->required();
+    query->add_option("--input", options->payload, "JSON, or @FILE (@- is standard input)");
+    query->add_option("--timeout", options->timeout, "how long to wait for the answer, such as 30s [10s]")->check(is_duration());
+    query->callback([&chosen, options] { chosen = [options](session &with) { return ask(with, *options); }; });
+
+    auto *updates = app.add_subcommand("update", "Tell the code of a run something, and wait for its answer");
+    updates->add_option("run", options->run, "the run's id")->required();
+    updates->add_option("name", options->name, "the update's name")->required();
+    updates->add_option("--input", options->payload, "JSON, or @FILE (@- is standard input)");
+    updates->add_option("--id", options->id, "the same id is the same update, however often it is sent");
+    updates->add_option("--timeout", options->timeout, "how long to wait for the answer, such as 30s [10s]")->check(is_duration());
+    updates->callback([&chosen, options] { chosen = [options](session &with) { return update(with, *options); }; });
 
     auto *approves = app.add_subcommand("approve", "Approve or reject a task that waits for an approval");
     approves->add_option("run", options->run, "the run's id")->required();

@@ -18,8 +18,6 @@ struct trigger_choices {
     std::string timeout;
 };
 
-std::string interval_of(std::chrono::milliseconds length) { return std::to_string(length.count()) + " ms"; }
-
 /// Sleeps in the server until the run is final or the time is over. Returns its last state.
 std::string wait_for(session &with, const std::string &run, std::optional<std::chrono::milliseconds> timeout)
 {
