@@ -229,6 +229,62 @@ task<json> changes(context &ctx, json)
     co_return given;
 }
 
+/// Alive as long as queries may look at it.
+struct cart_state {
+    json items = json::array();
+    bool paid = false;
+};
+
+void answer_queries(context &ctx, const cart_state &cart)
+{
+    ctx.query("items", [&cart](const json &) { return cart.items; });
+    ctx.query("item", [&cart](const json &input) -> json {
+        if (!input.is_object() || !input.value("at", json()).is_number_unsigned()) throw task_error("validation", "bad_arguments", "at must be a number");
+        const size_t at = input["at"];
+        return at < cart.items.size() ? cart.items[at] : json();
+    });
+    ctx.query("breaks", [](const json &) -> json { throw std::runtime_error("broken on purpose"); });
+}
+
+task<json> cart(context &ctx, json)
+{
+    auto &cart = ctx.keep<cart_state>();
+    answer_queries(ctx, cart);
+    ctx.update(
+        "add",
+        [&](json input) -> task<json> {
+            cart.items.push_back(input["item"]);
+            co_return {{"count", cart.items.size()}};
+        },
+        [&](const json &input) {
+            effect(ctx.run_id, "validated");
+            const auto item = input.is_object() ? input.value("item", json()) : json();
+            if (!item.is_string() || item == "") throw task_error("validation", "bad_item", "an item is a text");
+        });
+    ctx.update("check", [&](json input) -> task<json> {
+        const auto echoed = co_await ctx.step("echo", input["value"]);
+        co_await ctx.step("remember", [&ctx] { effect(ctx.run_id, "remembered"); });
+        co_return {{"value", echoed}};
+    });
+    ctx.update("dies", [&](json) -> task<json> {
+        co_await ctx.step("once", [&ctx] {
+            if (effect(ctx.run_id, "once") == 1) std::raise(SIGKILL);
+        });
+        co_return {{"survived", true}};
+    });
+    ctx.update("fails", [](json) -> task<json> {
+        throw task_error("handler", "no_luck", "broken on purpose");
+        co_return nullptr;
+    });
+    ctx.update("pay", [&](json) -> task<json> {
+        co_await ctx.wait(1h);
+        cart.paid = true;
+        co_return {{"paid", true}};
+    });
+    co_await ctx.condition([&] { return cart.paid; });
+    co_return {{"items", cart.items}};
+}
+
 void add_workflows(worker &worker)
 {
     worker.workflow("sequence", sequence);
@@ -251,6 +307,7 @@ void add_workflows(worker &worker)
     });
     worker.workflow("dies", dies);
     worker.workflow("changes", changes);
+    worker.workflow("cart", cart);
 }
 
 }  // namespace

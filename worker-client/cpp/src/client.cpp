@@ -123,6 +123,17 @@ std::string client::signal_with_start(const std::string &workflow, const std::st
         .text(0, "run");
 }
 
+json client::query(const std::string &run, const std::string &name, const json &input, std::chrono::milliseconds timeout)
+{
+    return given(database_->query("call orch.query($1, $2, $3::jsonb, $4::interval)", {run, name, kept(input), interval_of(timeout)}).at(0, "answer"));
+}
+
+json client::update(const std::string &run, const std::string &name, const json &input, const std::string &id, std::optional<std::chrono::milliseconds> timeout)
+{
+    const auto sent = database_->query("select orch.update($1, $2, $3::jsonb, $4) as id", {run, name, kept(input), unless_empty(id)});
+    return given(database_->query("call orch.await_update($1, $2, $3::interval)", {run, sent.text(0, "id"), interval_of(timeout)}).at(0, "answer"));
+}
+
 void client::approve(const std::string &run, const std::string &task, bool approved, const std::string &comment, const json &form)
 {
     database_->query("select orch.approve($1, $2, $3::boolean, $4, $5::jsonb)",

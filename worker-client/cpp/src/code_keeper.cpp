@@ -62,6 +62,16 @@ public:
                             {lease_, json(ids).dump()}),
                        false);
     }
+    std::vector<detail::update_asked> updates() override
+    {
+        const auto answer = call("select id, name, input from orch.updates($1)", {lease_});
+        std::vector<detail::update_asked> list;
+        for (int row = 0; row < answer.size(); ++row) {
+            auto input = json_at(answer, row, "input");
+            list.push_back({answer.text(row, "id"), answer.text(row, "name"), work_.payloads ? work_.payloads->decode(std::move(input)) : std::move(input)});
+        }
+        return list;
+    }
     void park(const json &error) override { call("select orch.park($1, $2::jsonb)", {lease_, error.dump()}); }
     void continue_as_new(const json &input) override { call("select orch.continue_as_new($1, $2::jsonb)", {lease_, work_.kept(input).dump()}); }
     size_t max_value() const override { return max_value_; }
@@ -172,7 +182,11 @@ outcome worker::loop::run_code(leased_task &work)
         return outcome::failure(
             error_json("infrastructure", "not_served", "this worker does not serve version " + code.value("version", "1") + " of " + work.handler));
     engine_keeper engine([this](std::string sql, parameters values) { return ask_server(std::move(sql), std::move(values)); }, work, max_result_);
-    return detail::code_run(work, engine, found->second.first, found->first.first, found->first.second).run().value_or(outcome{});
+    detail::code_run run(work, engine, found->second.first, found->first.first, found->first.second);
+    if (work.executor == "code") return run.run().value_or(outcome{});
+    const auto query = json::parse(work.spec)["query"];
+    auto input = query.value("input", json());
+    return run.answer(query["name"], work.payloads ? work.payloads->decode(std::move(input)) : std::move(input));
 }
 
 }  // namespace orch

@@ -32,6 +32,14 @@ std::string target_of(const json &definition)
     return "the " + std::string(executor) + " " + (what.is_string() ? what.get<std::string>() : what.dump());
 }
 
+template <class Known>
+task_error not_there(const std::string &kind, const std::string &name, const Known &known)
+{
+    std::string names;
+    for (const auto &[other, function] : known) names += (names.empty() ? "" : ", ") + other;
+    return {"validation", "unknown_" + kind, "there is no " + kind + " \"" + name + "\"; there are: " + (names.empty() ? "none" : names)};
+}
+
 outcome for_good(outcome failed)
 {
     failed.fields += ",\"retry\":false";
@@ -69,12 +77,17 @@ code_run::~code_run()
     for (const auto frame : branches_ | std::views::reverse) frame.destroy();
 }
 
+void code_run::start()
+{
+    load();
+    root_ = begin_branch([](code_run &self) -> orch::task<json> { co_return co_await self.function_(self.context_, self.context_.input); }(*this));
+    replay();
+}
+
 std::optional<outcome> code_run::run()
 {
     try {
-        load();
-        root_ = begin_branch([](code_run &self) -> orch::task<json> { co_return co_await self.function_(self.context_, self.context_.input); }(*this));
-        replay();
+        start();
         live();
         if (!root_->final) return std::nullopt;
         if (!entries_.empty()) flush();
@@ -89,6 +102,23 @@ std::optional<outcome> code_run::run()
     } catch (const error &refused) {
         if (refused.code == "OR010" || refused.code == "OR012") return std::nullopt;
         return outcome::failure(error_json(class_of_sqlstate(refused.code), refused.code, refused.what(), refused.detail));
+    }
+}
+
+outcome code_run::answer(const std::string &name, const json &input)
+{
+    asking_ = true;
+    try {
+        start();
+        const auto query = queries_.find(name);
+        if (query == queries_.end()) throw not_there("query", name, queries_);
+        return outcome::success(work_.kept(query->second(input)));
+    } catch (const abandoned &) {
+        return for_good(ended_early(work_));
+    } catch (const non_deterministic &difference) {
+        return for_good(outcome::failure(error_json("validation", "non_deterministic", difference.what())));
+    } catch (...) {
+        return for_good(outcome::failure(work_.kept_error(thrown_error())));
     }
 }
 
@@ -120,8 +150,9 @@ void code_run::load()
         std::ranges::move(rows, std::back_inserter(rows_));
     }
     for (size_t at = 0; at < rows_.size(); ++at) by_id_.emplace(rows_[at].id, at);
-    issued_.resize(rows_.size());
-    unissued_ = rows_.size();
+    // Nobody asks for the row of an update: it came from outside.
+    for (const auto &row : rows_) issued_.push_back(row.definition.contains("update"));
+    unissued_ = static_cast<size_t>(std::ranges::count(issued_, false));
 }
 
 // What the code asks for
@@ -251,10 +282,17 @@ void code_run::finish(op &ended)
 
 void code_run::run_ready()
 {
-    while (!ready_.empty()) {
-        const auto next = ready_.front();
-        ready_.pop_front();
-        next.resume();
+    for (;;) {
+        while (!ready_.empty()) {
+            const auto next = ready_.front();
+            ready_.pop_front();
+            next.resume();
+        }
+        const auto met = std::ranges::find_if(conditions_, [](const auto &one) { return one.first(); });
+        if (met == conditions_.end()) break;
+        const auto ended = met->second;
+        conditions_.erase(met);
+        finish(*ended);
     }
     // Thrown to the code as well, which may have caught it.
     if (!difference_.empty()) throw non_deterministic(difference_);
@@ -270,6 +308,10 @@ void code_run::deliver(const recorded &row)
         to_run_.push_back(timer->second);
         open_.erase(row.id);
         retry_timers_.erase(timer);
+        return;
+    }
+    if (row.definition.contains("update")) {
+        if (row.state == "succeeded") begin_update(row.definition["update"], row.output);
         return;
     }
     std::shared_ptr<op> ended;
@@ -295,13 +337,17 @@ void code_run::replay()
     run_ready();
     std::unordered_set<std::string_view> delivered;
     const auto next = [&](const recorded &row, size_t at) {
-        if (root_->final || !delivered.insert(row.id).second) return;
+        if (root_->final || !delivered.insert(row.id).second) return true;
         if (!issued_[at]) throw_difference(what_is_missing());
+        if (!is_final(row.state)) return false;
         deliver(row);
+        return true;
     };
     for (size_t at = 0; at < rows_.size() && !root_->final; ++at) {
         for (const auto &id : rows_[at].definition.value("seen", json::array()))
-            if (const auto found = by_id_.find(id.get_ref<const std::string &>()); found != by_id_.end()) next(rows_[found->second], found->second);
+            if (const auto found = by_id_.find(id.get_ref<const std::string &>()); found != by_id_.end())
+                // It ended behind the question, and so did all that follows.
+                if (!next(rows_[found->second], found->second)) return;
         if (executor_of(rows_[at].definition).empty() && is_final(rows_[at].state)) next(rows_[at], at);
     }
     delivering_ = false;
@@ -335,12 +381,13 @@ void code_run::throw_difference(const std::string &difference)
 
 void code_run::live()
 {
+    if (!updates_.empty()) take_updates();
     for (;;) {
         run_ready();
         const auto why = work_.interrupted();
         if (why == leased_task::reason::lost || why == leased_task::reason::draining) throw abandoned();
         if (work_.stop.stop_requested() && !cancelled_ && !root_->final) cancel_awaits();
-        else if (!to_run_.empty() || !threads_.empty()) run_local();
+        else if (!to_run_.empty() || !threads_.empty()) run_local(), updates_.empty() ? void() : take_updates();
         else if (root_->final) return;
         else if (suspend()) return;
     }
@@ -362,7 +409,8 @@ bool code_run::suspend()
         }
         several = several || timer;
     }
-    if (awaited.empty()) throw task_error("handler", "deadlock", "the code waits for nothing that could come");
+    several = several || !conditions_.empty();
+    if (awaited.empty() && (conditions_.empty() || updates_.empty())) throw task_error("handler", "deadlock", "the code waits for nothing that could come");
     json waits{{only && only->all && !several ? "all" : "any", awaited}};
     if (!entries_.empty()) waits["steps"] = entries_;
     if (keeper_.suspend(waits)) return true;
@@ -371,13 +419,73 @@ bool code_run::suspend()
         if (!retry_timers_.contains(row.id)) seen_.push_back(row.id);
         deliver(row);
     }
+    take_updates();
     return false;
+}
+
+// Updates
+
+void code_run::take_updates()
+{
+    const auto open = keeper_.updates();
+    for (const auto &asked : open) {
+        if (root_->final) break;
+        json entry{{"id", "update:" + asked.id}, {"update", asked.id}};
+        try {
+            const auto known = updates_.find(asked.name);
+            if (known == updates_.end()) throw not_there("update", asked.name, updates_);
+            if (known->second.check) known->second.check(asked.input);
+            entry["output"] = {{"name", asked.name}, {"input", asked.input}};
+        } catch (...) {
+            entry["error"] = thrown_error();
+            if (entry["error"]["code"] == "exception") entry["error"]["class"] = "validation";
+        }
+        const auto request = entry.value("output", json());
+        append(std::move(entry));
+        if (!request.is_null()) begin_update(asked.id, request);
+    }
+    if (!open.empty()) flush();
+}
+
+void code_run::begin_update(const std::string &id, const json &request)
+{
+    const auto name = request.value("name", "");
+    const auto known = updates_.find(name);
+    if (known == updates_.end()) throw_difference("the history holds update " + id + ", and the code has no update " + name);
+    (void)begin_branch(handle_update(id, known->second, request.value("input", json())));
+    run_ready();
+}
+
+orch::task<json> code_run::handle_update(std::string id, const update &asked, json input)
+{
+    json entry{{"id", "answer:" + id}, {"answer", id}};
+    try {
+        entry["output"] = co_await asked.handle(std::move(input));
+    } catch (...) {
+        entry["error"] = thrown_error();
+    }
+    if (!take(entry["id"], {{"step", true}})) append(std::move(entry));
+    co_return nullptr;
+}
+
+std::shared_ptr<op> code_run::begin_condition(std::function<bool()> holds)
+{
+    auto begun = std::make_shared<op>();
+    if (cancelled_) {
+        begun->error = std::make_exception_ptr(cancelled("the run is being cancelled"));
+        begun->final = true;
+    } else {
+        conditions_.emplace_back(std::move(holds), begun);
+    }
+    return begun;
 }
 
 void code_run::cancel_awaits()
 {
     cancelled_ = true;
-    for (const auto &[id, one] : std::exchange(open_, {})) {
+    auto open = std::exchange(open_, {});
+    for (auto &[holds, one] : std::exchange(conditions_, {})) open.emplace("condition " + std::to_string(open.size()), std::move(one));
+    for (const auto &[id, one] : open) {
         one->error = std::make_exception_ptr(cancelled("the run is being cancelled"));
         finish(*one);
     }

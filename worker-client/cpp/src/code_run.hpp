@@ -41,6 +41,12 @@ struct recorded {
 /// The timer between try number `attempt` of a step in place and the next.
 [[nodiscard]] inline std::string retry_id(const std::string &id, int attempt) { return id + ":retry#" + std::to_string(attempt); }
 
+/// One row of orch.updates.
+struct update_asked {
+    std::string id, name;
+    json input;
+};
+
 /// What keeps the run: the engine, or the memory of a test.
 class code_keeper {
 public:
@@ -50,6 +56,7 @@ public:
     /// True: the run is suspended. False: what it waits for has come.
     [[nodiscard]] virtual bool suspend(const json &waits) = 0;
     [[nodiscard]] virtual std::vector<recorded> outcomes(const std::vector<std::string> &ids) = 0;
+    [[nodiscard]] virtual std::vector<update_asked> updates() = 0;
     virtual void park(const json &error) = 0;
     virtual void continue_as_new(const json &input) = 0;
     [[nodiscard]] virtual std::chrono::system_clock::time_point now() { return std::chrono::system_clock::now(); }
@@ -75,12 +82,21 @@ public:
 
     /// What to settle `main` with; nothing where it was suspended, parked, continued or lost.
     [[nodiscard]] std::optional<outcome> run();
+    /// What to settle a question with: replays what is recorded, goes no further, and asks the query of that name.
+    [[nodiscard]] outcome answer(const std::string &name, const json &input);
 
     // What the context asks for.
     std::shared_ptr<op> begin(const std::string &name, json entry);
     std::shared_ptr<op> begin_in_place(const std::string &name, in_place function, json options);
     std::shared_ptr<op> begin_branch(orch::task<json> branch);
+    std::shared_ptr<op> begin_condition(std::function<bool()> holds);
     json value(const std::string &name, const std::function<json()> &make);
+    struct update {
+        update_function handle;
+        update_check check;
+    };
+    void add_query(std::string name, query_function answer) { queries_.insert_or_assign(std::move(name), std::move(answer)); }
+    void add_update(std::string name, update added) { updates_.insert_or_assign(std::move(name), std::move(added)); }
     void tag(json tags);
     bool patched(std::string_view patch);
     void log(std::string_view line);
@@ -103,6 +119,7 @@ private:
     using local_ptr = std::shared_ptr<local>;
     class step_context;
 
+    void start();
     void load();
     void replay();
     void live();
@@ -117,8 +134,11 @@ private:
     void run_local();
     void run_attempts(local &step, const std::stop_token &stop);
     void cancel_awaits();
+    void take_updates();
+    void begin_update(const std::string &id, const json &request);
+    orch::task<json> handle_update(std::string id, const update &asked, json input);
     [[nodiscard]] std::string next_id(const std::string &name) { return name + "#" + std::to_string(++counts_[name]); }
-    [[nodiscard]] bool replaying() const { return unissued_ > 0 || delivering_; }
+    [[nodiscard]] bool replaying() const { return unissued_ > 0 || delivering_ || asking_; }
     [[nodiscard]] std::string what_is_missing() const;
     [[noreturn]] void throw_difference(const std::string &difference);
 
@@ -151,6 +171,11 @@ private:
     std::map<local *, std::thread> threads_;
     std::stop_source steps_stop_, undo_stop_;  // the second is for steps that the code makes after a cancel
     std::stop_callback<std::function<void()>> stop_steps_;
+
+    std::map<std::string, query_function> queries_;
+    std::map<std::string, update> updates_;
+    std::deque<std::pair<std::function<bool()>, std::shared_ptr<op>>> conditions_;
+    bool asking_ = false;  // for a question: nothing goes out
 
     std::vector<std::coroutine_handle<>> branches_;
     size_t kept_branches_ = 64;

@@ -94,6 +94,10 @@ operation<void> context::spawn(orch::task<> branch)
     return operation<void>(run_.begin_branch(with_value(std::move(branch))));
 }
 
+void context::query(std::string name, query_function answer) { run_.add_query(std::move(name), std::move(answer)); }
+void context::update(std::string name, update_function handle, update_check check) { run_.add_update(std::move(name), {std::move(handle), std::move(check)}); }
+operation<void> context::condition(std::function<bool()> holds) { return operation<void>(run_.begin_condition(std::move(holds))); }
+
 bool context::patched(std::string_view id) { return run_.patched(id); }
 void context::log(std::string_view line) { run_.log(line); }
 json context::load(const json &value) const { return run_.load(value); }

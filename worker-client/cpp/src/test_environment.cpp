@@ -21,6 +21,13 @@ clock_time time_of(const std::string &utc)
     return std::chrono::system_clock::from_time_t(timegm(&parts)) + std::chrono::microseconds(static_cast<int64_t>(fraction * 1e6));
 }
 
+json answer_of(const json &fields)
+{
+    if (!fields.contains("error")) return fields["output"];
+    const auto &error = fields["error"];
+    throw task_error(error.value("class", "unknown"), error.value("code", ""), error.value("message", ""), error.value("detail", ""));
+}
+
 /// Thrown where a replay of a recorded history has come to its end.
 struct history_ends {};
 
@@ -32,6 +39,7 @@ public:
     void record(const json &) override { throw history_ends(); }
     bool suspend(const json &) override { throw history_ends(); }
     std::vector<recorded> outcomes(const std::vector<std::string> &) override { return {}; }
+    std::vector<detail::update_asked> updates() override { return {}; }
     void park(const json &error) override { throw non_deterministic(error.value("message", "")); }
     void continue_as_new(const json &) override { throw history_ends(); }
     void before_steps() override { throw history_ends(); }
@@ -54,6 +62,7 @@ struct test_environment::state_ {
         std::map<int, clock_time> due;     // timers, timeouts of signals and retries of handlers, by row
         std::map<int, int> attempts;       // of handlers
         std::vector<signal_sent> signals;  // that nobody has taken
+        std::vector<detail::update_asked> updates;  // the same
         std::vector<std::string> lines;
         int replays = 0;
         leased_task *working = nullptr;  // while its code runs
@@ -106,6 +115,7 @@ public:
                 if (entry.contains("tags")) one_.tags.update(entry["tags"]);
                 else row.definition["step"] = true;
             }
+            if (entry.contains("update")) std::erase_if(one_.updates, [&](const auto &asked) { return entry["update"] == asked.id; });
             for (const char *key : {"id", "output", "error"}) row.definition.erase(key);
             one_.rows.push_back(std::move(row));
             if (!given) all_.begin_row(one_, one_.rows.size() - 1);
@@ -115,7 +125,7 @@ public:
     {
         if (waits.contains("steps")) record(waits["steps"]);
         one_.waits = waits;
-        if (all_.awaited(one_)) return false;
+        if (all_.awaited(one_) || !one_.updates.empty()) return false;
         one_.state = "waiting";
         return true;
     }
@@ -127,6 +137,7 @@ public:
         std::ranges::stable_sort(ended, {}, &recorded::ended);
         return ended;
     }
+    std::vector<detail::update_asked> updates() override { return one_.updates; }
     void park(const json &error) override
     {
         one_.state = "parked";
@@ -330,6 +341,34 @@ void test_environment::signal(const std::string &run, const std::string &name, j
     one.signals.push_back({name, std::move(payload)});
     all_->take_signals(one);
     advance(std::chrono::milliseconds(0));
+}
+
+json test_environment::query(const std::string &run, const std::string &name, const json &input)
+{
+    auto &one = all_->at(run);
+    leased_task work;
+    work.run_id = one.id;
+    work.task_id = "query";
+    work.input = one.input.dump();
+    state_::keeper keeps(*all_, one);
+    const auto found = all_->workflows.find({one.workflow, one.version});
+    return answer_of(json::parse("{" + detail::code_run(work, keeps, found->second, one.workflow, one.version).answer(name, input).fields + "}"));
+}
+
+std::optional<json> test_environment::update(const std::string &run, const std::string &name, const json &input, const std::string &id)
+{
+    auto &one = all_->at(run);
+    const auto said = [&](const std::string &entry) { return std::ranges::find(one.rows, entry + id, &recorded::id); };
+    if (said("update:") == one.rows.end()) {
+        if (detail::is_final(one.state)) throw orch::error("OR020", "run " + run + " is over: " + one.state);
+        one.updates.push_back({id, name, input});
+        if (one.state == "waiting") all_->go_on(one);
+        advance(std::chrono::milliseconds(0));
+    }
+    for (const char *entry : {"update:", "answer:"})
+        if (const auto row = said(entry); row != one.rows.end() && row->state == "failed") return answer_of({{"error", row->error}});
+    const auto answer = said("answer:");
+    return answer == one.rows.end() ? std::nullopt : std::optional(answer->output);
 }
 
 void test_environment::cancel(const std::string &run)

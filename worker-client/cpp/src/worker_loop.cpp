@@ -97,7 +97,7 @@ outcome worker::loop::execute(leased_task &work)
     const auto lookup = [this](const std::string &name) { return find_secret(options.secrets_dir, name); };
     if (work.executor == "command" && options.commands) return run_command(work, *guard_, options.grace, max_result_, lookup);
     if (work.executor == "http" && options.http) return run_http(work, lookup, max_result_);
-    if (work.executor == "code") return run_code(work);
+    if (work.executor == "code" || work.executor == "query") return run_code(work);
     const auto found = handlers.find(work.handler);
     if (work.executor != "handler" || found == handlers.end())
         return outcome::failure(error_json("infrastructure", "not_served", "this worker does not serve " + work.executor + " " + work.handler));

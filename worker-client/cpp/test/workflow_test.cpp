@@ -388,6 +388,87 @@ TEST(workflow, what_an_await_is_given_lives_once)
     EXPECT_EQ(held.use_count(), 1);
 }
 
+task<json> cart(context &ctx, json)
+{
+    auto &items = ctx.keep<json>(json::array());
+    auto &paid = ctx.keep(false);
+    ctx.query("items", [&](const json &) { return items; });
+    ctx.query("breaks", [](const json &) -> json { throw std::runtime_error("broken on purpose"); });
+    ctx.update(
+        "add",
+        [&](json input) -> task<json> {
+            items.push_back(input["item"]);
+            co_return {{"count", items.size()}};
+        },
+        [](const json &input) {
+            if (!input["item"].is_string()) throw task_error("validation", "bad_item", "an item is a text");
+        });
+    ctx.update("pay", [&](json) -> task<json> {
+        co_await ctx.wait(1h);
+        paid = true;
+        co_return true;
+    });
+    co_await ctx.condition([&] { return paid; });
+    co_return items;
+}
+
+TEST(workflow, may_be_asked_and_told_while_it_waits_and_asked_when_it_is_over)
+{
+    test_environment env;
+    env.workflow("cart", cart);
+    const auto run = env.start("cart");
+    EXPECT_EQ(env.state(run), "waiting");
+    EXPECT_EQ(env.query(run, "items"), json::array());
+    EXPECT_EQ(env.update(run, "add", {{"item", "a"}}, "u1"), (json{{"count", 1}}));
+    EXPECT_EQ(env.update(run, "add", {{"item", "a"}}, "u1"), (json{{"count", 1}})) << "the same id is the same update";
+    EXPECT_EQ(env.update(run, "add", {{"item", "b"}}, "u2"), (json{{"count", 2}}));
+    const auto before = env.history(run);
+    EXPECT_EQ(env.query(run, "items"), (json{"a", "b"}));
+    EXPECT_EQ(env.history(run), before) << "a query leaves nothing";
+    EXPECT_EQ(env.update(run, "pay", nullptr, "u3"), std::nullopt) << "its handler waits";
+    EXPECT_EQ(env.state(run), "waiting");
+    env.advance(1h);
+    EXPECT_EQ(env.update(run, "pay", nullptr, "u3"), json(true));
+    EXPECT_EQ(env.result(run), (json{"a", "b"}));
+    EXPECT_EQ(env.query(run, "items"), (json{"a", "b"}));
+    EXPECT_THROW(env.update(run, "add", {{"item", "c"}}, "u4"), orch::error);
+    EXPECT_EQ(test_environment::replay(cart, env.history(run)), (json{"a", "b"}));
+}
+
+TEST(workflow, refuses_what_it_does_not_know)
+{
+    test_environment env;
+    env.workflow("cart", cart);
+    const auto run = env.start("cart");
+    const auto code_of = [](const std::function<void()> &call) {
+        try {
+            call();
+        } catch (const task_error &refused) {
+            return refused.error_class + " " + refused.code;
+        }
+        return std::string("nothing");
+    };
+    EXPECT_EQ(code_of([&] { (void)env.query(run, "none"); }), "validation unknown_query");
+    EXPECT_EQ(code_of([&] { (void)env.query(run, "breaks"); }), "handler exception");
+    EXPECT_EQ(code_of([&] { env.update(run, "none", nullptr, "u1"); }), "validation unknown_update");
+    EXPECT_EQ(code_of([&] { env.update(run, "add", {{"item", 1}}, "u2"); }), "validation bad_item");
+    EXPECT_EQ(code_of([&] { env.update(run, "add", {{"item", "a"}}, "u2"); }), "validation bad_item") << "once refused is refused";
+    EXPECT_EQ(env.query(run, "items"), json::array());
+    EXPECT_EQ(env.state(run), "waiting");
+}
+
+TEST(workflow, with_updates_in_its_history_needs_them_in_its_code)
+{
+    test_environment env;
+    env.workflow("cart", cart);
+    const auto run = env.start("cart");
+    env.update(run, "add", {{"item", "a"}}, "u1");
+    const auto without = [](context &ctx, json) -> task<json> { co_return (co_await ctx.signal("never")).has_value(); };
+    EXPECT_THROW(test_environment::replay(without, env.history(run)), non_deterministic);
+    env.cancel(run);
+    EXPECT_EQ(env.state(run), "cancelled");
+}
+
 TEST(workflow, a_long_history_is_read_once)
 {
     test_environment env;

@@ -102,7 +102,7 @@ private:
 /// What an application asks of the engine: starts runs, sends signals, reads what came of them. One thread at a time. Every call throws orch::error.
 ///
 /// Over a connection of the caller each call is part of the transaction that is open there, and counts when that commits: a run is triggered with the
-/// order it belongs to, or not at all. Only `result` and following events wait for what others commit, and have no place in a transaction.
+/// order it belongs to, or not at all. Only `result`, `query`, `update` and following events wait for what others commit, and have no place in a transaction.
 class client {
 public:
     explicit client(const std::string &database = {});  ///< A connection of its own: a libpq URL or string; empty: the PG* environment.
@@ -122,6 +122,11 @@ public:
     /// Signals the run of that key, and starts it first where there is none. Returns its id.
     std::string signal_with_start(const std::string &workflow, const std::string &name, const json &payload, const json &input,
                                   const std::string &idempotency_key);
+    /// Asks the code of a run, which may be over. Throws orch::error: OR041 what the code answered with an error (as JSON in `detail`), OR040 no answer in time.
+    json query(const std::string &run, const std::string &name, const json &input = nullptr, std::chrono::milliseconds timeout = std::chrono::seconds(10));
+    /// Tells the code of a run something and waits for its answer; the same id is the same update. Throws as `query` does. Neither has a place in a transaction.
+    json update(const std::string &run, const std::string &name, const json &input = nullptr, const std::string &id = {},
+                std::optional<std::chrono::milliseconds> timeout = std::nullopt);
     void approve(const std::string &run, const std::string &task, bool approved = true, const std::string &comment = {}, const json &form = nullptr);
     /// What a reference to a large value stands for, in a result say; any other value as it is.
     [[nodiscard]] json load(const json &value) const { return payloads ? payloads->load(value) : value; }

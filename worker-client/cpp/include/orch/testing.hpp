@@ -28,6 +28,10 @@ public:
     /// Starts a run, with the newest version of the workflow, and takes it as far as it goes. Returns its id.
     std::string start(const std::string &workflow, json input = json::object());
     void signal(const std::string &run, const std::string &name, json payload = nullptr);
+    /// As orch::client has them; what the code answers with an error is thrown as a task_error.
+    [[nodiscard]] json query(const std::string &run, const std::string &name, const json &input = nullptr);
+    /// Returns the answer, or nothing where the handler waits for something: the same call with the same id gives it later.
+    std::optional<json> update(const std::string &run, const std::string &name, const json &input = nullptr, const std::string &id = "update");
     /// A run that waits is over at once; one whose code runs is told at its next await, so call it from a step's function.
     void cancel(const std::string &run);
     /// Moves the clock, and fires what becomes due on the way at its time.

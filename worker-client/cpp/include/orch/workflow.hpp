@@ -247,6 +247,12 @@ in_place in_place_of(F function)
 }
 }  // namespace detail
 
+/// Both get the input that came with them. A query reads, and gives an answer; an update is a coroutine of the workflow, and what it returns is the answer.
+using query_function = std::function<json(const json &)>;
+using update_function = std::function<task<json>(json)>;
+/// Throws to refuse an update. Not called in replays.
+using update_check = std::function<void(const json &)>;
+
 /// What the code of one run has to ask of the world. Every call counts: the same calls, in the same order, in each replay.
 class context {
 public:
@@ -279,6 +285,21 @@ public:
     operation<json> spawn(orch::task<json> branch);
     operation<void> spawn(orch::task<> branch);
 
+    /// What the run may be asked (orch::client::query) and told (orch::client::update). Say so before the first await. What the functions refer to has to live
+    /// on when the workflow has returned, since queries come after that as well: see `keep`.
+    void query(std::string name, query_function answer);
+    void update(std::string name, update_function handle, update_check check = {});
+    /// Waits until this is so. Asked again after whatever the code is told; nothing of it is recorded.
+    operation<void> condition(std::function<bool()> holds);
+    /// Something that lives as long as queries may look at it.
+    template <class T>
+    T &keep(T value = {})
+    {
+        auto kept = std::make_shared<T>(std::move(value));
+        kept_.push_back(kept);
+        return *kept;
+    }
+
     /// True in runs that come here for the first time, false in those that passed here before the code had this question.
     [[nodiscard]] bool patched(std::string_view id);
     [[nodiscard]] std::chrono::system_clock::time_point now();
@@ -296,6 +317,7 @@ private:
     explicit context(detail::code_run &run) : run_(run) {}
     operation<json> step_in_place(const std::string &name, detail::in_place function, step_options options);
     detail::code_run &run_;
+    std::vector<std::shared_ptr<void>> kept_;
 };
 
 /// Gets the run's input, returns its output; fails the run by an exception.
