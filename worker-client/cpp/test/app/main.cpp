@@ -1,6 +1,7 @@
 // The application's side over a connection of the caller: in its transactions, and without.
 
 #include <orch/client.hpp>
+#include <orch/worker.hpp>
 
 #include <libpq-fe.h>
 
@@ -8,6 +9,7 @@
 #include <iostream>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 
 namespace {
 
@@ -27,6 +29,35 @@ std::string code_of(const std::function<void()> &call)
         return refused.code;
     }
     return "";
+}
+
+task<json> counter(context &ctx, json)
+{
+    auto &count = ctx.keep(0);
+    ctx.query("count", [&](const json &) { return json(count); });
+    ctx.update("add", [&](json n) -> task<json> { co_return count += n.get<int>(); });
+    ctx.update("end", [&](json) -> task<json> {
+        count = -1;
+        co_return nullptr;
+    });
+    co_await ctx.condition([&] { return count < 0; });
+    co_return "over";
+}
+
+void ask_and_tell(client &client)
+{
+    worker serving({.commands = false, .http = false});
+    serving.workflow("counter", counter);
+    const std::jthread works([&] { serving.run(); });
+    while (code_of([&] { client.trigger("counter", {}, {.idempotency_key = "counter"}); }) == "OR002") std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const auto run = client.trigger("counter", {}, {.idempotency_key = "counter"}).run_id;
+    expect(client.query(run, "count") == 0, "code answers a query");
+    expect(client.update(run, "add", 2, "a") == 2 && client.update(run, "add", 2, "a") == 2, "an update is done once, however often it is sent");
+    expect(client.update(run, "add", 3) == 5 && client.query(run, "count") == 5, "without an id each is another");
+    expect(code_of([&] { client.query(run, "none"); }) == "OR041", "an error of the code");
+    client.update(run, "end");
+    expect(client.result(run) == "over", "a condition that an update brought about");
+    serving.stop();
 }
 
 void run(pg_conn *own)
@@ -62,6 +93,8 @@ void run(pg_conn *own)
     for (const auto &event : client.events(idle, true))
         if (event.task_id.empty()) kinds += event.kind + " ";
     expect(client.result(idle)["only"] == "now" && kinds.ends_with("run_succeeded "), "a signal that was sent, and the events to the end");
+
+    ask_and_tell(client);
 
     const auto gone = client.trigger("idle").run_id;
     client.cancel(gone);
