@@ -223,7 +223,8 @@ bool suspend_main(Call &call, const CodeMain &main, Datum waits)
     if (const auto steps = pg::member(waits, "steps")) journal = read_entries(main, *steps);
     std::vector<int32> numbers = numbers_of(main.run, wanted.ids, journal);
     write_entries(call, main, journal);
-    if (!all_begin_here(main, numbers, journal) && holds_now(main.run, wanted.all, numbers)) return false;
+    // Of a run that is ending, main would be cancelled in its row, and what it cleans up would be left: its worker keeps it to its end.
+    if (main.ending || (!all_begin_here(main, numbers, journal) && holds_now(main.run, wanted.all, numbers))) return false;
     if (main.asked && any_open_update(main.run)) return false;
     // The newest first: as a rule they end last, so that a look finds an open one at once.
     std::sort(numbers.begin(), numbers.end(), std::greater<>());

@@ -236,13 +236,16 @@ select is((select string_agg(task_id || ' ' || state, ', ' order by task_no) fro
 select ok(pg_temp.same_as_replayed(:'next'), 'rebuilt from the history');
 select orch.trigger('code-flow') as run \gset
 select lease from orch.lease('code') \gset
-select orch.record(:'lease', '[{"id": "wait#1", "sleep": 3600}]');
+select orch.record(:'lease', '[{"id": "wait#1", "sleep": 3600}, {"id": "long#1", "handler": "greet"}]');
+select lease as running from orch.lease('code steps') \gset
 select orch.cancel(:'run') as state \gset
 call pg_temp.wait_until($$ select status = 'cancel' from orch.heartbeat('code') $$);
+select is(orch.suspend(:'lease', '{"any": ["long#1"]}'), 'go_on', 'nor is it suspended on a step that still runs: it would end in its row, and clean up nothing');
+select orch.complete(:'running', '1');
 select is(orch.suspend(:'lease', '{"steps": [{"id": "undo#1", "output": 1}, {"id": "greet#1", "handler": "greet"}], "any": ["greet#1"]}'), 'go_on', 'code that runs may still record, and starts nothing any more');
 select orch.fail(:'lease', '{"class": "cancelled"}');
 call orch.await_run(:'run', '20 s');
-select is((select string_agg(task_id || ' ' || state, ', ' order by task_no) from orch.tasks where run_id = :'run'), 'main cancelled, wait#1 cancelled, undo#1 succeeded, greet#1 cancelled', 'until it has ended itself');
+select is((select string_agg(task_id || ' ' || state, ', ' order by task_no) from orch.tasks where run_id = :'run'), 'main cancelled, wait#1 cancelled, long#1 succeeded, undo#1 succeeded, greet#1 cancelled', 'until it has ended itself');
 select is(pg_temp.run(:'run'), 'cancelled', 'and its run');
 select ok(pg_temp.same_as_replayed(:'run'), 'rebuilt from the history');
 

@@ -381,13 +381,13 @@ void code_run::throw_difference(const std::string &difference)
 
 void code_run::live()
 {
-    if (!updates_.empty()) take_updates();
+    if (!updates_.empty()) (void)take_updates();
     for (;;) {
         run_ready();
         const auto why = work_.interrupted();
         if (why == leased_task::reason::lost || why == leased_task::reason::draining) throw abandoned();
         if (work_.stop.stop_requested() && !cancelled_ && !root_->final) cancel_awaits();
-        else if (!to_run_.empty() || !threads_.empty()) run_local(), updates_.empty() ? void() : take_updates();
+        else if (!to_run_.empty() || !threads_.empty()) run_local(), (void)(updates_.empty() || take_updates());
         else if (root_->final) return;
         else if (suspend()) return;
     }
@@ -415,17 +415,19 @@ bool code_run::suspend()
     if (!entries_.empty()) waits["steps"] = entries_;
     if (keeper_.suspend(waits)) return true;
     entries_ = json::array();
-    for (const auto &row : keeper_.outcomes(open)) {
+    const auto ended = keeper_.outcomes(open);
+    for (const auto &row : ended) {
         if (!retry_timers_.contains(row.id)) seen_.push_back(row.id);
         deliver(row);
     }
-    take_updates();
+    // The run is being ended, which the next heartbeat tells.
+    if (!take_updates() && ended.empty()) std::this_thread::sleep_for(50ms);
     return false;
 }
 
 // Updates
 
-void code_run::take_updates()
+bool code_run::take_updates()
 {
     const auto open = keeper_.updates();
     for (const auto &asked : open) {
@@ -445,6 +447,7 @@ void code_run::take_updates()
         if (!request.is_null()) begin_update(asked.id, request);
     }
     if (!open.empty()) flush();
+    return !open.empty();
 }
 
 void code_run::begin_update(const std::string &id, const json &request)

@@ -134,7 +134,7 @@ private:
     void run_local();
     void run_attempts(local &step, const std::stop_token &stop);
     void cancel_awaits();
-    void take_updates();
+    bool take_updates();
     void begin_update(const std::string &id, const json &request);
     orch::task<json> handle_update(std::string id, const update &asked, json input);
     [[nodiscard]] std::string next_id(const std::string &name) { return name + "#" + std::to_string(++counts_[name]); }

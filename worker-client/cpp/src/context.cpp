@@ -7,18 +7,6 @@ namespace {
 
 double seconds_of(std::chrono::milliseconds duration) { return static_cast<double>(duration.count()) / 1000; }
 
-std::string utc_text(std::chrono::system_clock::time_point time)
-{
-    const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-    const auto seconds = static_cast<std::time_t>(micros / 1'000'000 - (micros % 1'000'000 < 0 ? 1 : 0));
-    std::tm utc{};
-    gmtime_r(&seconds, &utc);
-    char text[48];
-    const size_t length = std::strftime(text, sizeof text, "%FT%T", &utc);
-    snprintf(text + length, sizeof text - length, ".%06ldZ", static_cast<long>(micros - int64_t{seconds} * 1'000'000));
-    return text;
-}
-
 json fields_of(const step_options &options)
 {
     auto fields = options.more ? *options.more : json::object();

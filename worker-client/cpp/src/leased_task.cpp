@@ -13,19 +13,6 @@ constexpr size_t max_line = 8192;
 constexpr size_t max_progress = 4096;
 constexpr std::chrono::milliseconds between_progress{1100};  // the server's second, and what a connection may take less the second time
 
-std::string now_text()
-{
-    const auto now = std::chrono::system_clock::now();
-    const auto seconds = std::chrono::system_clock::to_time_t(now);
-    std::tm utc{};
-    gmtime_r(&seconds, &utc);
-    char text[40];
-    const size_t length = std::strftime(text, sizeof text, "%FT%T", &utc);
-    const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count() % 1'000'000;
-    snprintf(text + length, sizeof text - length, ".%06ldZ", static_cast<long>(micros));
-    return text;
-}
-
 /// Where the next \u0000 stands that is an escape: a doubled backslash before it makes it plain text.
 size_t nul_escape(std::string_view json_text, size_t from)
 {
@@ -76,7 +63,7 @@ void leased_task::log(std::string_view line, std::string_view stream)
         if (line_count_ >= max_lines || line_bytes_ + piece.size() > max_line_bytes) return;
         ++line_count_;
         line_bytes_ += piece.size();
-        const json entry{{"stream", clean_text(stream)}, {"line", clean_text(piece)}, {"at", now_text()}};
+        const json entry{{"stream", clean_text(stream)}, {"line", clean_text(piece)}, {"at", utc_text(std::chrono::system_clock::now())}};
         lines_ += (lines_.empty() ? "[" : ",") + entry.dump();
     } while (!line.empty());
 }
@@ -136,6 +123,18 @@ std::string outcome::error_class() const
 outcome outcome::skip(std::string_view reason)
 {
     return {"\"skip\":" + (reason.empty() ? std::string("true") : json(clean_text(front_of(reason, 2000))).dump())};
+}
+
+std::string utc_text(std::chrono::system_clock::time_point time)
+{
+    const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+    const auto seconds = static_cast<std::time_t>(micros / 1'000'000 - (micros % 1'000'000 < 0 ? 1 : 0));
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    char text[48];
+    const size_t length = std::strftime(text, sizeof text, "%FT%T", &utc);
+    snprintf(text + length, sizeof text - length, ".%06ldZ", static_cast<long>(micros - int64_t{seconds} * 1'000'000));
+    return text;
 }
 
 std::string without_nul_escapes(std::string json_text)

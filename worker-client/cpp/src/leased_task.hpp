@@ -71,6 +71,9 @@ struct outcome {
     [[nodiscard]] bool is_failure() const { return fields.starts_with("\"error\""); }
 };
 
+/// As PostgreSQL reads it: 2026-01-01T00:00:00.000000Z.
+[[nodiscard]] std::string utc_text(std::chrono::system_clock::time_point time);
+
 /// JSON text with U+FFFD for each NUL escape, which jsonb refuses.
 [[nodiscard]] std::string without_nul_escapes(std::string json_text);
 
