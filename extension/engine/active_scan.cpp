@@ -122,10 +122,11 @@ private:
     void read_tasks(int day)
     {
         const std::string name = pg::day_name(day);
-        pg::Cursor cursor("select t.run_id, t.task_no, t.state, t.token, coalesce(t.worker_id, 0), t.due_at, t.ready_at, t.priority, t.started_at, "
-                          "r.version_id, r.state, coalesce(r.outcome, ''), t.attempt, case when t.state in ('y', 'r', 'w') then t.item end, coalesce(r.asked, false)"
-                          " from _orch.run_" +
-                          name + " r join _orch.task_" + name + " t on t.run_id = r.run_id where r.state in ('r', 'c', 'p') order by t.run_id, t.task_no");
+        pg::Cursor cursor(
+            "select t.run_id, t.task_no, t.state, t.token, coalesce(t.worker_id, 0), t.due_at, t.ready_at, t.priority, t.started_at, "
+            "r.version_id, r.state, coalesce(r.outcome, ''), t.attempt, case when t.state in ('y', 'r', 'w') then t.item end, coalesce(r.asked, false)"
+            " from _orch.run_" +
+            name + " r join _orch.task_" + name + " t on t.run_id = r.run_id where r.state in ('r', 'c', 'p') order by t.run_id, t.task_no");
         for (pg::Rows rows = cursor.next(rows_a_time); !rows.empty(); rows = cursor.next(rows_a_time))
             for (uint64 i = 0; i < rows.count(); i++) {
                 const RunId run = pg::uuid_of(rows.get(i, 1));

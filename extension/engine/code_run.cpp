@@ -23,9 +23,10 @@ enum class Taking : uint8_t { nothing, main, main_keeping_run, main_changing_run
 // The row of a lease with its run's. A cancel waits for who keeps the run: it would tell a lease that is about to be no more. Nothing, and why, where the lease does not hold it.
 std::optional<CodeMain> find_main(const std::optional<core::Lease> &lease, Taking taking, bool may_be_suspended, SettleStatus &why)
 {
-#define ORCH_SELECT_MAIN(how)                                                                                                              \
-    "select t.state, t.attempt, coalesce(t.token, 0), t.version_id, t.no, t.priority, t.flags, t.token is null, coalesce(t.worker_id, 0)," \
-    " r.state <> 'r' or r.outcome is not null, coalesce(r.asked, false) from _orch.run_{} r join _orch.task_{} t on t.run_id = r.run_id and t.task_no = 0 where r.run_id = $1" how
+#define ORCH_SELECT_MAIN(how)                                                                                                                               \
+    "select t.state, t.attempt, coalesce(t.token, 0), t.version_id, t.no, t.priority, t.flags, t.token is null, coalesce(t.worker_id, 0),"                  \
+    " r.state <> 'r' or r.outcome is not null, coalesce(r.asked, false) from _orch.run_{} r join _orch.task_{} t on t.run_id = r.run_id and t.task_no = 0 " \
+    "where r.run_id = $1" how
     static pg::Statement looking(ORCH_SELECT_MAIN(""), {UUIDOID});
     static pg::Statement locking(ORCH_SELECT_MAIN(" for update of t"), {UUIDOID});
     static pg::Statement keeping(ORCH_SELECT_MAIN(" for share of r for update of t"), {UUIDOID});
@@ -46,9 +47,17 @@ std::optional<CodeMain> find_main(const std::optional<core::Lease> &lease, Takin
     const char state = rows.letter(0, 1);
     const int16 attempt = rows.int2(0, 2);
     const bool same = !rows.boolean(0, 8) && rows.int8(0, 3) == static_cast<int64>(lease->token);
-    CodeMain main{
-        run,  &version, static_cast<int64>(lease->token), rows.int4(0, 5), attempt, rows.int2(0, 6), rows.letter(0, 7), rows.int4(0, 9), rows.boolean(0, 10),
-        rows.boolean(0, 11), false};
+    CodeMain main{run,
+                  &version,
+                  static_cast<int64>(lease->token),
+                  rows.int4(0, 5),
+                  attempt,
+                  rows.int2(0, 6),
+                  rows.letter(0, 7),
+                  rows.int4(0, 9),
+                  rows.boolean(0, 10),
+                  rows.boolean(0, 11),
+                  false};
     if (same && state == running && attempt == lease->attempt) return main;
     if (may_be_suspended && same && (state == waiting || state == ready) && attempt == lease->attempt - 1) {
         main.suspended = true;
@@ -391,11 +400,12 @@ void wake_code(Call &call, std::span<const RunId> runs)
 
 void wake_for_update(Call &call, const RunId &run)
 {
-    static pg::Statement update("with m as materialized (select t.run_id from _orch.task_{} t where t.run_id = $1 and t.task_no = 0 and t.state = 'w'"
-                                " and not t.item ? 'parked' for update skip locked)"
-                                " update _orch.task_{} t set state = 'y', no = t.no + 1, ready_at = $2, item = null from m where t.run_id = m.run_id and t.task_no = 0"
-                                " returning t.run_id, t.no, t.priority, t.version_id",
-                                {UUIDOID, TIMESTAMPTZOID});
+    static pg::Statement update(
+        "with m as materialized (select t.run_id from _orch.task_{} t where t.run_id = $1 and t.task_no = 0 and t.state = 'w'"
+        " and not t.item ? 'parked' for update skip locked)"
+        " update _orch.task_{} t set state = 'y', no = t.no + 1, ready_at = $2, item = null from m where t.run_id = m.run_id and t.task_no = 0"
+        " returning t.run_id, t.no, t.priority, t.version_id",
+        {UUIDOID, TIMESTAMPTZOID});
     const pg::Rows rows = update.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(time_datum(call.now())));
     set_ready(call, rows);
     // Perhaps somebody holds it who will not have changed it in the end.

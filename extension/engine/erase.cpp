@@ -98,8 +98,9 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
     static pg::Statement letters("delete from _orch.dead_letter where run_id = $1", {UUIDOID});
     static pg::Statement parked("delete from _orch.parked_run where run_id = $1", {UUIDOID});
     static pg::Statement lines("delete from _orch.log_{} where run_id = $1", {UUIDOID}), signals("delete from _orch.signal_{} where run_id = $1", {UUIDOID}),
-        updates("delete from _orch.update_{} where run_id = $1", {UUIDOID}), progress("delete from _orch.progress_{} where run_id = $1", {UUIDOID}), tasks("delete from _orch.task_{} where run_id = $1", {UUIDOID}),
-        rows("delete from _orch.run_{} where run_id = $1", {UUIDOID}), events("delete from _orch.event_{} where run_id = $1", {UUIDOID});
+        updates("delete from _orch.update_{} where run_id = $1", {UUIDOID}), progress("delete from _orch.progress_{} where run_id = $1", {UUIDOID}),
+        tasks("delete from _orch.task_{} where run_id = $1", {UUIDOID}), rows("delete from _orch.run_{} where run_id = $1", {UUIDOID}),
+        events("delete from _orch.event_{} where run_id = $1", {UUIDOID});
     const RunRow row = lock_ended_run(call, run, "deleted", reason);
     Counts counts;
     change(key, run);

@@ -41,9 +41,8 @@ Datum spec_of_question(const Version &version, const std::string &name, const st
 
 RunId ask(Call &call, const RunId &run, const std::string &name, std::optional<Datum> input, int64 timeout_us)
 {
-    static pg::Statement insert(
-        "insert into _orch.question (question_id, run_id, version_id, gives_up_at, name, input) values ($1, $2, $3, $4, $5, $6)",
-        {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, TEXTOID, JSONBOID});
+    static pg::Statement insert("insert into _orch.question (question_id, run_id, version_id, gives_up_at, name, input) values ($1, $2, $3, $4, $5, $6)",
+                                {UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, TEXTOID, JSONBOID});
     if (name.empty() || name.size() > longest_question_name)
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "the name of a query has " + std::to_string(name.size()) + " bytes, not 1 to 1000", {}, {}};
     refuse_large("the input", input);
@@ -103,11 +102,8 @@ void take_questions(Call &call, std::vector<TaskRef> &candidates, const WorkerId
     pg::Column ids(UUIDOID);
     for (auto task = first; task != candidates.end(); ++task) ids.add(task->run);
     candidates.erase(first, candidates.end());
-    const pg::Rows rows = take.run(Parameters<4>()
-                                       .add(ids.array())
-                                       .add(Int64GetDatum(static_cast<int64>(token)))
-                                       .add(Int32GetDatum(worker.worker_id))
-                                       .add(time_datum(call.now())));
+    const pg::Rows rows = take.run(
+        Parameters<4>().add(ids.array()).add(Int64GetDatum(static_cast<int64>(token))).add(Int32GetDatum(worker.worker_id)).add(time_datum(call.now())));
     for (uint64 i = 0; i < rows.count(); i++) {
         const RunId question = pg::uuid_of(rows.get(i, 1)), run = pg::uuid_of(rows.get(i, 2));
         if (!leaf_exists(day_of(run))) continue;

@@ -54,8 +54,7 @@ std::string send_update(Call &call, const RunId &run, const std::string &name, s
         throw pg::error{pg::wrong_state, "run " + core::uuid_to_text(run) + " is over", "It " + std::string(core::run_state_name(row.state)) + ".", {}};
     ForceSyncCommit();
     const int32 no = count.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run))).int4(0, 1);
-    insert.run_on(day_of(run),
-                  Parameters<4>().add(pg::uuid_datum(run)).add(pg::text_datum(id)).add(Int32GetDatum(no)).add(pg::text_datum(name)));
+    insert.run_on(day_of(run), Parameters<4>().add(pg::uuid_datum(run)).add(pg::text_datum(id)).add(Int32GetDatum(no)).add(pg::text_datum(name)));
     call.events().add({run, run_itself, no, EventKind::update_sent, 0, call.role_actor(), details});
     wake_for_update(call, run);
     return id;
@@ -90,7 +89,8 @@ void check_update_entry(const CodeMain &main, const JournalEntry &entry, const J
     const bool fits = !rows.empty() && (entry.answers ? taken && !answered : !taken);
     if (!fits)
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
-                        "step " + core::in_quotes(entry.id) + " is about an update " + core::in_quotes(entry.update) + " that does not want it", {},
+                        "step " + core::in_quotes(entry.id) + " is about an update " + core::in_quotes(entry.update) + " that does not want it",
+                        {},
                         "An update is accepted or refused once, and answered once when it was accepted."};
 }
 
@@ -106,11 +106,11 @@ void note_update_entry(const CodeMain &main, const JournalEntry &entry)
 UpdateLook look_at_update(Call &call, const RunId &run, const std::string &id)
 {
     // What it came to: its answer, or what refused it.
-    static pg::Statement select(
-        "select t.state, (select e.payload from _orch.event_{} e where e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no), u.answered_by is not null"
-        " from _orch.update_{} u left join _orch.task_{} t on t.run_id = u.run_id and t.task_no = coalesce(u.answered_by, u.taken_by)"
-        " where u.run_id = $1 and u.update_id = $2",
-        {UUIDOID, TEXTOID});
+    static pg::Statement select("select t.state, (select e.payload from _orch.event_{} e where e.run_id = t.run_id and e.task_no = t.task_no and e.no = "
+                                "t.output_no), u.answered_by is not null"
+                                " from _orch.update_{} u left join _orch.task_{} t on t.run_id = u.run_id and t.task_no = coalesce(u.answered_by, u.taken_by)"
+                                " where u.run_id = $1 and u.update_id = $2",
+                                {UUIDOID, TEXTOID});
     const RunLook look = look_at_run(call, run);
     const pg::Rows rows = select.run_on(day_of(run), Parameters<2>().add(pg::uuid_datum(run)).add(pg::text_datum(id)));
     if (rows.empty())

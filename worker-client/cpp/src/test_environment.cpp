@@ -59,9 +59,9 @@ struct test_environment::state_ {
         std::string id, workflow, version, state = "running", continued_as, parent, parent_step;
         json input, output, error, tags = json::object(), waits;
         std::vector<recorded> rows;
-        std::map<int, clock_time> due;     // timers, timeouts of signals and retries of handlers, by row
-        std::map<int, int> attempts;       // of handlers
-        std::vector<signal_sent> signals;  // that nobody has taken
+        std::map<int, clock_time> due;              // timers, timeouts of signals and retries of handlers, by row
+        std::map<int, int> attempts;                // of handlers
+        std::vector<signal_sent> signals;           // that nobody has taken
         std::vector<detail::update_asked> updates;  // the same
         std::vector<std::string> lines;
         int replays = 0;

@@ -49,7 +49,8 @@ void ask_and_tell(client &client)
     worker serving({.commands = false, .http = false});
     serving.workflow("counter", counter);
     const std::jthread works([&] { serving.run(); });
-    while (code_of([&] { client.trigger("counter", {}, {.idempotency_key = "counter"}); }) == "OR002") std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    while (code_of([&] { client.trigger("counter", {}, {.idempotency_key = "counter"}); }) == "OR002")
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
     const auto run = client.trigger("counter", {}, {.idempotency_key = "counter"}).run_id;
     expect(client.query(run, "count") == 0, "code answers a query");
     expect(client.update(run, "add", 2, "a") == 2 && client.update(run, "add", 2, "a") == 2, "an update is done once, however often it is sent");
