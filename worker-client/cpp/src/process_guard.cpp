@@ -68,6 +68,8 @@ process_guard::process_guard() : state_(std::make_unique<state>())
 process_guard::~process_guard()
 {
     kill_all();
+    // Processes that were forked beside it hold this end as well: closing it would not be the end.
+    ::shutdown(state_->socket, SHUT_RDWR);
     ::close(state_->socket);
     while (::waitpid(state_->helper, nullptr, 0) < 0 && errno == EINTR) {}
 }
