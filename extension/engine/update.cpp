@@ -47,7 +47,7 @@ std::string send_update(Call &call, const RunId &run, const std::string &name, s
     require_open();
     const RunRow row = lock_run_row(call, run);
     require_code(run, version_of(row.version_id));
-    const std::string id = given_id.value_or(core::uuid_to_text(shared::next_run_ids(1)));
+    std::string id = given_id.value_or(core::uuid_to_text(shared::next_run_ids(1)));
     const Datum details = request(name, id, input);
     if (is_known(run, id, details)) return id;
     if (core::is_final(row.state))
