@@ -1,6 +1,6 @@
 // What a program that uses the client sees: declarations only.
 import type { Duration, Json } from './json.js';
-import type { Database } from './link.js';
+import type { Database } from './hosts.js';
 import type { PayloadOptions } from './payloads.js';
 
 /** One attempt of one task, as its handler sees it. */
@@ -84,6 +84,20 @@ export interface ChildOptions {
     wait?: boolean;
 }
 
+export interface ApprovalOptions {
+    /** Database roles whose members may decide [orch_operator]. */
+    roles?: string[];
+    /** What they are shown, and asked to fill in. */
+    form?: Json;
+    timeout?: Duration;
+}
+export interface Approval {
+    approved: boolean;
+    by: string;
+    comment: string | null;
+    form: any;
+}
+
 /** What durable code sees of the world. Whatever else it awaits has to give the same each time. */
 export interface Context<I = any> {
     readonly runId: string;
@@ -102,6 +116,8 @@ export interface Context<I = any> {
     waitUntil(time: Date | string): Promise<void>;
     /** The payload of the next signal of this name; null where none comes in time. */
     signal<T = any>(name: string, options?: { timeout?: Duration }): Promise<T | null>;
+    /** What a person decides, by `orch.approve`; throws a TaskError of class timeout where nobody does in time. */
+    approval(name?: string, options?: ApprovalOptions): Promise<Approval>;
     child<T = any>(workflow: string | { name: string }, input?: unknown, options?: ChildOptions): Promise<T>;
     /** As Promise.all, and a run that waits for nothing else is not woken before all of them are over. */
     all<T extends readonly unknown[]>(promises: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T>;

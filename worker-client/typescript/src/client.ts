@@ -1,7 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { OrchError, TaskError, type ErrorFields } from './errors.js';
 import { milliseconds, type Duration, type Json } from './json.js';
-import { configOf, type Database } from './link.js';
+import { poolOf, type Database } from './hosts.js';
 import { load, Payloads, type PayloadOptions } from './payloads.js';
 import { parseYaml } from './yaml.js';
 
@@ -55,7 +55,7 @@ export class Client {
 
     constructor(database?: Database | Queryable, options: { payloads?: PayloadOptions } = {}) {
         if (typeof database === 'object' && 'query' in database && typeof database.query === 'function') this.db = database as Queryable;
-        else this.db = this.own = new pg.Pool(configOf(database as Database)).on('error', () => {});
+        else this.db = this.own = poolOf(database as Database);
         this.payloads = new Payloads(options.payloads);
     }
 

@@ -61,6 +61,10 @@ export class Payloads {
         public inlineLimit = options.inlineLimit ?? 1 << 20,
     ) {}
 
+    get stores(): boolean {
+        return this.options.store !== undefined;
+    }
+
     /** What to keep in the database for a value; `always` stores a value that the server has refused as too large. */
     async encode(value: unknown, place: string, always = false): Promise<Json> {
         const { store, codec } = this.options;

@@ -10,58 +10,51 @@ export function defineTask(name: string, run: TaskDefinition['run'], options: Ta
     return { kind: 'task', name, run, options };
 }
 
-/** How an attempt ended; `left` is durable code that waits: there is nothing to settle. */
+/** How an attempt ended; `left` is durable code that waits or went elsewhere: there is nothing to settle. */
 export type Ended = { output: unknown } | { error: ErrorFields; retry?: boolean } | { skip: string } | { left: true };
 export type Interruption = 'lost' | 'cancelled' | 'timed_out' | 'draining';
 
+/** Of orch.exchange, by the names that an Attempt has for them. */
+export const columns = `lease, run_id as "runId", task_id as "taskId", attempt, executor, handler, spec, input as "rawInput", traceparent,
+    idempotency_key as "idempotencyKey", extract(epoch from deadline_at - clock_timestamp())::float8 as "secondsLeft"`;
+
 /** The worker's side of a TaskContext. */
 export class Attempt implements TaskContext {
-    readonly lease: string;
-    readonly runId: string;
-    readonly taskId: string;
-    readonly attempt: number;
-    readonly executor: string;
-    readonly handler: string;
+    readonly lease!: string;
+    readonly runId!: string;
+    readonly taskId!: string;
+    readonly attempt!: number;
+    readonly executor!: string;
+    readonly handler!: string;
+    readonly rawInput!: Json;
+    readonly idempotencyKey!: string;
     readonly spec: { [key: string]: any };
-    readonly rawInput: Json;
     readonly traceparent?: string;
-    readonly idempotencyKey: string;
     readonly deadline?: Date;
     readonly previousProgress?: Json;
-    readonly deadlineAt: number;
-    readonly leasedAt = performance.now();
     absences = 0;
     interrupted?: Interruption;
     private readonly controller = new AbortController();
     private lines: { stream: string; line: string; at: string }[] = [];
+    private readonly timer?: NodeJS.Timeout;
     private told?: Json;
     private toldAt = 0;
 
     constructor(row: Row) {
         setMaxListeners(0, this.controller.signal); // one for each step that runs
-        ({
-            lease: this.lease,
-            run_id: this.runId,
-            task_id: this.taskId,
-            attempt: this.attempt,
-            executor: this.executor,
-            spec: this.spec,
-            input: this.rawInput,
-        } = row as any);
-        this.spec ??= {};
-        // Executors are handlers by their own name: `:http`.
-        this.handler =
-            row['executor'] === 'handler'
-                ? row['handler']
-                : row['executor'] === 'code'
-                  ? `:code/${row['spec'].code.workflow}@${row['spec'].code.version}`
-                  : `:${row['executor']}`;
+        Object.assign(this, row);
+        this.spec = row['spec'] ?? {};
+        // Executors are handlers by their own name: `:http`. A question to durable code is one for whoever serves that.
+        const { code } = this.spec;
+        if (code) this.handler = `:code/${code.workflow}@${code.version}`;
+        else if (this.executor !== 'handler') this.handler = `:${this.executor}`;
         this.traceparent = row['traceparent'] ?? undefined;
-        this.idempotencyKey = row['idempotency_key'];
         this.previousProgress = this.spec['progress'];
-        const left: number | null = row['seconds_left'];
-        this.deadlineAt = left === null ? Infinity : this.leasedAt + 1000 * left;
-        if (left !== null) this.deadline = new Date(Date.now() + 1000 * left);
+        const left: number | null = row['secondsLeft'];
+        if (left === null) return;
+        this.deadline = new Date(Date.now() + 1000 * left);
+        // Further away than a timer reaches, the engine's word is enough.
+        if (left < 2e6) this.timer = setTimeout(() => this.interrupt('timed_out'), 1000 * left).unref();
     }
 
     get signal(): AbortSignal {
@@ -71,13 +64,12 @@ export class Attempt implements TaskContext {
     interrupt(why: Interruption): void {
         if (this.interrupted) return;
         this.interrupted = why;
-        this.controller.abort(
-            why === 'timed_out' ? new TaskError('timeout', 'timeout', this.timeoutMessage()) : new CancelledError('cancelled', why, `the task is ${why}`),
-        );
+        const late = `the attempt was not over after its ${this.spec['timeout_seconds'] ?? 'last'} seconds`;
+        this.controller.abort(why === 'timed_out' ? new TaskError('timeout', 'timeout', late) : new CancelledError('cancelled', why, `the task is ${why}`));
     }
 
-    timeoutMessage(): string {
-        return `the attempt was not over after its ${this.spec['timeout_seconds'] ?? ''} seconds`.replace('  ', ' ');
+    over(): void {
+        clearTimeout(this.timer);
     }
 
     log(line: string, stream = 'log'): void {

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { BatchHandler, Handler, TaskContext, TaskDefinition, Transaction, WorkflowDefinition } from '../api.js';
-import { Execution, type Definition, type Entry, type HistoryRow, type Journal, type Outcome, type Waits } from '../code.js';
+import { replay } from '../code_run.js';
+import type { Definition, Entry, HistoryRow, Journal, Outcome, Waits } from '../journal.js';
+import { Payloads } from '../payloads.js';
+import type { CodeEnd } from '../replay.js';
 import { CancelledError, errorFields, isRetried, SkipTask, TaskError, type ErrorFields } from '../errors.js';
 import { milliseconds, type Duration, type Json } from '../json.js';
 
@@ -111,27 +114,21 @@ export class TestEnvironment {
             record: async () => {},
             suspend: async () => 'suspended',
             outcomes: async () => [],
+            updates: async () => [],
             transaction: async (_, work) => work(this.transaction),
             park: async (error) => void (parked = error),
             continueAsNew: async () => {},
         };
-        const { name, version, run } = workflow;
-        const signal = new AbortController().signal;
-        const end = await new Execution(journal, { runId: randomUUID(), workflow: name, version, attempt: 1, input: json(input), signal, stop: signal }).run(
-            run,
-        );
+        const end = await replay(journal, workflow, { runId: randomUUID(), attempt: 1, input: json(input), signal: new AbortController().signal });
         if (parked) return { state: 'non_deterministic', error: parked };
         if (end === null) return { state: 'waiting' };
         return 'output' in end ? { state: 'succeeded', output: json(end.output) } : { state: 'failed', error: end.error };
     }
 }
 
-function plainJournal(environment: TestEnvironment): Pick<Journal, 'encode' | 'decode' | 'encodeError' | 'decodeError' | 'log' | 'now' | 'pause' | 'mocked'> {
+function plainJournal(environment: TestEnvironment): Pick<Journal, 'payloads' | 'log' | 'now' | 'pause' | 'mocked'> {
     return {
-        encode: async (value) => json(value),
-        decode: async (value) => value,
-        encodeError: async (error) => error,
-        decodeError: async (error) => error,
+        payloads: new Payloads(),
         log: () => {},
         now: () => new Date(environment.time),
         pause: async () => {},
@@ -210,9 +207,8 @@ export class TestRun<O = any> {
         if (this.state === 'waiting' && this.holds()) this.state = 'ready';
         if (this.state !== 'ready') return moved;
         this.state = 'running';
-        const { name, version, run } = this.workflow;
-        const facts = { runId: this.id, workflow: name, version, attempt: 1, input: this.input, signal: this.controller.signal, stop: this.controller.signal };
-        const ended = await new Execution(this.journal(), facts).run(run).catch((error) => ({ error: errorFields(error) }));
+        const facts = { runId: this.id, attempt: 1, input: this.input, signal: this.controller.signal };
+        const ended: CodeEnd = await replay(this.journal(), this.workflow, facts).catch((error) => ({ error: errorFields(error) }));
         if (ended && 'output' in ended) this.end('succeeded', json(ended.output) as O);
         else if (ended) this.end(ended.error.class === 'cancelled' ? 'cancelled' : 'failed', undefined, ended.error);
         return true;
@@ -335,6 +331,7 @@ export class TestRun<O = any> {
                 const over = this.rows.filter((row) => ids.includes(row.id) && final.test(row.state));
                 return json(over.sort((a, b) => a.ended_at! - b.ended_at!));
             },
+            updates: async () => [],
             transaction: async (_, work) => {
                 const entry = await work(this.environment.transaction);
                 this.add(json(entry));

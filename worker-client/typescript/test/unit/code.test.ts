@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defineTask, defineWorkflow, TaskError, type Context } from '../../src/index.js';
+import { CancelledError, defineTask, defineWorkflow, TaskError, type Context } from '../../src/index.js';
+import { Payloads } from '../../src/payloads.js';
 import { TestEnvironment } from '../../src/testing/index.js';
 
 const resize = defineTask('resize', async (_, { width }: { width: number }) => ({ width, done: true }));
@@ -273,12 +274,13 @@ test('fifty thousand steps are read once and replayed in a line', async () => {
 });
 
 test('code that is stopped for another worker is told nothing', async () => {
-    const { Execution } = await import('../../src/code.js');
+    const { replay } = await import('../../src/code_run.js');
     const stop = new AbortController();
+    const elsewhere = new CancelledError('cancelled', 'lost', 'the task is lost');
     let told = '';
     const code = async (ctx: Context) => {
         try {
-            await ctx.step('long', (step) => new Promise((resolve) => (step.signal.addEventListener('abort', resolve), stop.abort())));
+            await ctx.step('long', (step) => new Promise((resolve) => (step.signal.addEventListener('abort', resolve), stop.abort(elsewhere))));
         } catch {
             told = 'caught';
         } finally {
@@ -286,9 +288,8 @@ test('code that is stopped for another worker is told nothing', async () => {
         }
     };
     const nothing = () => assert.fail('nothing is recorded any more');
-    const journal = { history: async () => [], record: nothing, suspend: nothing, park: nothing, encode: async () => null } as any;
-    const facts = { runId: 'r', workflow: 'w', version: '1', attempt: 1, input: {}, signal: new AbortController().signal, stop: stop.signal };
-    assert.equal(await new Execution(journal, facts).run(code), null);
+    const journal = { history: async () => [], record: nothing, suspend: nothing, park: nothing, payloads: new Payloads() } as any;
+    assert.equal(await replay(journal, defineWorkflow('w', code), { runId: 'r', attempt: 1, input: {}, signal: stop.signal }), null);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(told, '');
 });

@@ -1,0 +1,62 @@
+import pg from 'pg';
+import { OrchError } from './errors.js';
+
+export type Database = string | pg.ClientConfig | undefined;
+
+/** What libpq reads in a URL and node-postgres does not: several hosts, `a:5432,b` or `?host=a,b&port=5432`, and `target_session_attrs`. */
+function hostsOf(database: Database) {
+    const given = database ?? process.env['ORCH_DATABASE_URL'] ?? {};
+    const config: { [name: string]: any } = typeof given === 'string' ? { connectionString: given } : given;
+    const [, login = '', authority = '', path = '', search = ''] =
+        /^(\w+:\/\/(?:[^@/?]*@)?)([^/?]*)([^?]*)\??(.*)$/.exec(config['connectionString'] ?? '') ?? [];
+    const query = new URLSearchParams(search);
+    const named = (name: string): unknown => query.get(name) ?? config[name] ?? process.env[`PG${name.replaceAll('_', '').toUpperCase()}`];
+    const target = String(named('target_session_attrs') ?? 'any');
+    const addresses = String((!query.has('host') && authority) || (named('host') ?? '')).split(',');
+    if (addresses.length === 1) return { config, places: [{} as pg.ClientConfig], target };
+    const ports = String(named('port') ?? 5432).split(',');
+    const places = addresses.map((address, i) => {
+        const [, host, port = ports[i] ?? ports[0]] = /^(.*?)(?::(\d+))?$/.exec(address)!;
+        return { host: host!.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+    });
+    for (const name of ['host', 'port']) query.delete(name);
+    return { config: login ? { ...config, connectionString: `${login}${path}?${query}` } : { ...config, ...places[0] }, places, target };
+}
+
+const sessions: { [target: string]: string } = { 'read-write': 'off', primary: 'off', 'read-only': 'on', standby: 'on' };
+
+/** A connection to the first host that answers and is what is asked for. */
+export async function connect(database: Database, more: object = {}): Promise<pg.Client> {
+    const { config, places, target } = hostsOf(database);
+    let failure: unknown;
+    for (const place of places) {
+        const client = Object.assign(new pg.Client({ ...config, ...more }), place);
+        client.on('error', (cause) => (failure = cause));
+        try {
+            await client.connect();
+            const wanted = sessions[target];
+            if (!wanted || (await client.query('show transaction_read_only')).rows[0].transaction_read_only === wanted) return client;
+            failure = new OrchError({ code: '08006', message: `${place.host ?? 'the server'} is not ${target}` });
+        } catch (cause) {
+            failure = cause;
+        }
+        void client.end().catch(() => {});
+    }
+    throw new OrchError(failure);
+}
+
+/** A pool makes a client before it connects it: where to is looked up then, and anew for each. */
+export function poolOf(database: Database, max?: number): pg.Pool {
+    const { config, places, target } = hostsOf(database);
+    class Client extends pg.Client {
+        override connect(callback?: any): any {
+            const place = connect(database).then(async (client) => {
+                await client.end();
+                return Object.assign(this, { host: client.host, port: client.port });
+            });
+            return place.then(() => super.connect(callback), callback);
+        }
+    }
+    const pool = new pg.Pool({ ...config, max, ...(places.length > 1 || sessions[target] ? { Client } : {}) });
+    return pool.on('error', () => {}); // of an idle connection: the next one is asked for anyway
+}

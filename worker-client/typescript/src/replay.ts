@@ -1,0 +1,344 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Context } from './api.js';
+import { errorFields, TaskError, type ErrorFields } from './errors.js';
+import type { Definition, Entry, HistoryRow, Journal, Outcome } from './journal.js';
+import { sleep, type Json } from './json.js';
+
+export interface RunFacts {
+    runId: string;
+    workflow: string;
+    version: string;
+    attempt: number;
+    input: unknown;
+    /**
+     * Aborted at a cancel or a timeout, with the error that is then raised in the code; or, with the code `lost` or `draining`, where the run is another
+     * worker's matter from now on: nothing is raised then, since code that cleans up would undo what goes on elsewhere.
+     */
+    signal: AbortSignal;
+}
+/** How the code ended; null: it waits, is parked, goes on as another run, or was stopped. */
+export type CodeEnd = { output: unknown } | { error: ErrorFields; retry?: false } | null;
+/** A step in place that is over, and whether the journal has it already. */
+export type Done = { entry: Entry; recorded: boolean };
+
+/** Something that the code has asked for. */
+export interface Op {
+    id: string;
+    promise: Promise<any>;
+    resolve(value: unknown): void;
+    reject(error: unknown): void;
+    settled: boolean;
+    /** A step in place: its function. */
+    run?(): Promise<Done>;
+    /** A signal: null where nothing comes in time. */
+    optional?: boolean;
+}
+type Delivery = { id: string; outcome?: Outcome; late: boolean };
+
+const final = new Set(['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'upstream_failed']);
+const executors = ['handler', 'command', 'http', 'callable', 'sleep', 'until', 'signal', 'approval', 'workflow'] as const;
+const foreignGrace = 2000;
+
+/** Executor and name of what a definition does: what code may not change under a run. */
+function target(definition: Definition): string {
+    const executor = executors.find((name) => definition[name] !== undefined);
+    if (!executor) return 'a step in place';
+    const { [executor]: what } = definition;
+    const name = { handler: what, callable: what, signal: what?.name, workflow: what?.id }[executor as string];
+    return name === undefined ? executor : `${executor} ${name}`;
+}
+export const isStarted = (definition: Definition): boolean => executors.some((name) => definition[name] !== undefined);
+
+/** The function of the code that is running, where what it asks of the context would not be asked in a replay. */
+export const inside = new AsyncLocalStorage<string>();
+
+/**
+ * One replay of a run's code, and its way on from there. The code runs until it is blocked, then it is given the next thing that the journal says it was
+ * given, and so on; what it asks for and the journal does not have is held back until the journal is at its end.
+ */
+export class Replay {
+    /** The code was given all that the journal has: what it asks for now happens. */
+    live = false;
+    /** The cancel was raised in the code. */
+    raised = false;
+    /** Functions in place that run. */
+    running = 0;
+    readonly due: Op[] = []; // functions in place that are to run
+    readonly rows = new Map<string, HistoryRow>();
+    readonly ops = new Map<string, Op>();
+    private readonly waiting = new Set<Op>(); // started and not over
+    private readonly counts = new Map<string, number>();
+    readonly gathered = new WeakSet<Promise<unknown>>(); // waited for by ctx.all
+    private readonly stepErrors = new WeakSet<object>();
+    unissued = 0; // rows that the code has not asked for
+    private deliveries: Delivery[] = []; // the next one is the last
+    private buffer: Entry[] = []; // asked for and not recorded
+    private seen: string[] = []; // given to the code since the last entry
+    private done: Done[] = [];
+    private over?: () => CodeEnd | Promise<CodeEnd>; // how to end, once all is recorded
+    private divergence?: ErrorFields;
+    private broken?: { error: unknown }; // the journal could not be written: the attempt is over
+    private loads: Promise<unknown> = Promise.resolve();
+    private loading = 0;
+    moved = () => {};
+
+    constructor(
+        readonly journal: Journal,
+        readonly facts: RunFacts,
+    ) {}
+
+    async run(ctx: Context, code: (ctx: Context, input: any) => unknown): Promise<CodeEnd> {
+        await this.readHistory();
+        const moved = () => this.moved();
+        this.facts.signal.addEventListener('abort', moved);
+        const ended = (end: CodeEnd) => this.end(() => end);
+        void (async () => code(ctx, this.facts.input))().then(
+            (output) => ended({ output }),
+            (thrown) => {
+                // A step's failure is the code's to handle, and what it does not handle is its own; only what never was its doing is worth another attempt.
+                const error = errorFields(thrown);
+                const again = thrown instanceof TaskError && /^(infrastructure|transient)$/.test(error.class) && !this.stepErrors.has(thrown);
+                ended(again ? { error } : { error, retry: false });
+            },
+        );
+        try {
+            for (;;) {
+                await this.blocked();
+                const end = await this.turn();
+                if (end !== undefined) return end;
+            }
+        } finally {
+            this.facts.signal.removeEventListener('abort', moved);
+        }
+    }
+
+    end(how: () => CodeEnd | Promise<CodeEnd>): void {
+        this.over ??= how;
+        this.moved();
+    }
+
+    private async readHistory(): Promise<void> {
+        const rows = await this.journal.history();
+        const seen = new Set<string>();
+        for (const row of rows) {
+            this.rows.set(row.id, row);
+            for (const id of (row.definition['seen'] as string[] | undefined) ?? []) {
+                seen.add(id);
+                this.deliveries.push({ id, late: false });
+            }
+            // A failed step of a run that is tried again is begun anew: nothing is known of it yet.
+            if (!isStarted(row.definition) && row.state !== 'pending') this.deliveries.push({ id: row.id, late: false });
+        }
+        const late = rows.filter((row) => isStarted(row.definition) && final.has(row.state) && !seen.has(row.id));
+        late.sort((a, b) => a.ended_at! - b.ended_at! || a.no - b.no);
+        for (const row of late) this.deliveries.push({ id: row.id, late: true });
+        this.deliveries.reverse();
+        this.unissued = rows.length;
+    }
+
+    /** Lets the code run until it waits for something that only we can give. */
+    private async blocked(): Promise<void> {
+        do {
+            await this.loads;
+            await new Promise(setImmediate);
+        } while (this.loading > 0);
+    }
+
+    /** Whether the code goes on by itself, where it waits for something that is not ours. */
+    private async moves(ms = Infinity): Promise<boolean> {
+        let timer: NodeJS.Timeout | undefined;
+        const moved = await new Promise<boolean>((resolve) => {
+            this.moved = () => resolve(true);
+            if (ms < Infinity) timer = setTimeout(() => resolve(false), ms);
+        });
+        clearTimeout(timer);
+        this.moved = () => {};
+        return moved;
+    }
+
+    private async turn(): Promise<CodeEnd | void> {
+        const { signal } = this.facts;
+        if (signal.aborted && (signal.reason.code === 'lost' || signal.reason.code === 'draining')) return null;
+        if (this.broken) throw this.broken.error;
+        if (this.divergence) return this.park(this.divergence);
+        const next = this.deliveries.at(-1),
+            op = next && this.ops.get(next.id);
+        if (op) return this.deliver(op, this.deliveries.pop()!);
+        if (next || this.unissued > 0) {
+            if (!this.over && this.waiting.size === 0 && this.due.length === 0 && (await this.moves(foreignGrace))) return;
+            return this.park(this.left(next?.id ?? [...this.rows.keys()].find((id) => !this.ops.has(id))!));
+        }
+        this.live = true;
+        return this.goOn();
+    }
+
+    private async goOn(): Promise<CodeEnd | void> {
+        const { signal } = this.facts;
+        if (signal.aborted && !this.raised) {
+            this.raised = true;
+            for (const op of this.waiting) this.settle(op, 'reject', signal.reason);
+            return;
+        }
+        if (this.done.length > 0) return this.recordDone();
+        if (this.due.length > 0) {
+            await this.flush();
+            for (const op of this.due.splice(0)) this.start(op);
+            return;
+        }
+        if (this.running > 0) return void (await (this.buffer.some(isStarted) ? this.flush() : this.moves()));
+        if (this.over) {
+            await this.flush();
+            return this.over();
+        }
+        if (this.waiting.size === 0) return void (await this.moves());
+        return this.suspend();
+    }
+
+    private async suspend(): Promise<CodeEnd | void> {
+        const waiting = [...this.waiting],
+            ids = waiting.map(({ id }) => id);
+        const all = ids.length > 1 && waiting.every(({ promise }) => this.gathered.has(promise));
+        const steps = this.buffer.splice(0);
+        const answer = await this.journal.suspend({ ...(steps.length > 0 ? { steps } : {}), [all ? 'all' : 'any']: ids });
+        if (answer === 'suspended') return null;
+        const outcomes = await this.journal.outcomes(ids);
+        if (outcomes.length === 0) await sleep(50);
+        this.deliveries = outcomes.map((outcome) => ({ id: outcome.id, outcome, late: true })).reverse();
+    }
+
+    private async flush(): Promise<void> {
+        const entries = this.buffer.splice(0);
+        if (entries.length > 0) await this.journal.record(entries);
+    }
+
+    private start(op: Op): void {
+        this.running++;
+        const ended = op.run!().then(
+            (done) => void this.done.push(done),
+            (error) => (this.broken = { error }),
+        );
+        void ended.then(() => (this.running--, this.moved()));
+    }
+
+    private async recordDone(): Promise<void> {
+        const ended = this.done.splice(0);
+        const entries = ended.filter(({ recorded }) => !recorded).map(({ entry }) => this.withSeen(entry));
+        if (entries.length > 0) await this.journal.record([...this.buffer.splice(0), ...entries]);
+        // One after the other, as a replay will give them.
+        for (const { entry } of ended) {
+            const { id, output = null, error = null } = entry;
+            this.deliveries.unshift({ id, outcome: { id, state: error ? 'failed' : 'succeeded', output, error }, late: false });
+        }
+    }
+
+    private async deliver(op: Op, { id, outcome = this.rows.get(id)!, late }: Delivery): Promise<void> {
+        if (op.settled) return;
+        if (late) this.seen.push(id);
+        const { state, output, error } = outcome;
+        const { payloads } = this.journal;
+        if (state === 'succeeded') return this.settle(op, 'resolve', await payloads.decode(output, (work) => this.whileLoading(work)));
+        if (state === 'skipped' || (state === 'timed_out' && op.optional)) return this.settle(op, 'resolve', null);
+        const failed = error ?? { class: state === 'timed_out' ? 'timeout' : 'cancelled', message: `${id} is ${state}` };
+        const thrown = TaskError.from(await payloads.decodeError(failed as ErrorFields));
+        this.stepErrors.add(thrown);
+        this.settle(op, 'reject', thrown);
+    }
+
+    settle(op: Op, how: 'resolve' | 'reject', value: unknown): void {
+        if (op.settled) return;
+        op.settled = true;
+        this.waiting.delete(op);
+        op[how](value);
+    }
+
+    /** Fetches of large values: one after the other, and the code counts as running. */
+    private whileLoading<T>(work: () => Promise<T>): Promise<T> {
+        this.loading++;
+        const result = this.loads.then(work).finally(() => this.loading--);
+        this.loads = result.catch(() => {});
+        return result;
+    }
+
+    // Asking
+
+    nextId(name: string): string {
+        const count = (this.counts.get(name) ?? 0) + 1;
+        this.counts.set(name, count);
+        return `${name}#${count}`;
+    }
+
+    withSeen<E extends Entry>(entry: E): E {
+        return this.seen.length > 0 ? { ...entry, seen: this.seen.splice(0) } : entry;
+    }
+
+    /** Whether what happens now has not happened before. */
+    get anew(): boolean {
+        return this.live || (this.deliveries.length === 0 && this.unissued === 0);
+    }
+    get cancelled(): boolean {
+        return this.facts.signal.aborted;
+    }
+
+    /** The operation of an id, compared with the journal's where that has one: code that asks for something else is stopped at its next turn. */
+    issue(id: string, definition: Definition): { op: Op; row?: HistoryRow } {
+        const step = inside.getStore();
+        if (step) {
+            const message = `the function of ${step} asks its run for ${id}: a replay does not run it, so ask before the step`;
+            throw new TaskError('validation', 'nested_step', message);
+        }
+        const op = { id, settled: false } as Op;
+        op.promise = new Promise<any>((resolve, reject) => Object.assign(op, { resolve, reject }));
+        op.promise.catch(() => {}); // it may be that nobody waits for it
+        const row = this.rows.get(id);
+        if (row) this.unissued--;
+        if (row && target(row.definition) !== target(definition)) this.divergence ??= differs(row, `the code now asks for ${target(definition)} by that name`);
+        this.ops.set(id, op);
+        this.moved();
+        return { op, row };
+    }
+
+    /** Something that the engine does, or waits for. */
+    started(id: string, definition: Definition, input?: unknown): Op {
+        const { op, row } = this.issue(id, definition);
+        if (this.raised && !row) this.settle(op, 'reject', this.facts.signal.reason);
+        if (op.settled) return op;
+        this.waiting.add(op);
+        if (row) return op;
+        const entry: Entry = this.withSeen({ id, ...definition });
+        this.buffer.push(entry);
+        if (input !== undefined) void this.encoded(input, (kept) => (entry['input'] = kept)).catch((error) => this.settle(op, 'reject', error));
+        return op;
+    }
+
+    /** What is over when it is asked for, and the same in every replay. */
+    noted(id: string, make: () => Omit<Entry, 'id'>): Entry | HistoryRow {
+        const { op, row } = this.issue(id, {});
+        op.settled = true;
+        if (row) return row;
+        const entry: Entry = this.withSeen({ id, ...make() });
+        this.buffer.push(entry);
+        return entry;
+    }
+
+    encoded(value: unknown, keep: (value: Json) => void): Promise<void> {
+        return this.whileLoading(async () => keep(await this.journal.payloads.encode(value, `runs/${this.facts.runId}`)));
+    }
+
+    // Code that is not the one that began
+
+    private left(id: string): ErrorFields {
+        const issued = [...this.ops.keys()].filter((one) => !this.rows.has(one));
+        const asks = issued.length > 0 ? `the code asks for ${issued.slice(0, 5).join(', ')} instead` : 'the code does not ask for it';
+        return differs(this.rows.get(id) ?? { id, definition: {} }, this.over ? 'the code has ended without it' : asks);
+    }
+
+    private async park(error: ErrorFields): Promise<CodeEnd> {
+        await this.journal.park(error);
+        return null;
+    }
+}
+
+function differs({ id, definition }: Pick<HistoryRow, 'id' | 'definition'>, instead: string): ErrorFields {
+    const message = `the history has ${id} (${target(definition)}), and ${instead}`;
+    return { class: 'validation', code: 'non_deterministic', message, detail: { history: { id, ...definition } } };
+}
