@@ -10,6 +10,12 @@ const effects = new pg.Pool({ ...database, max: 2 });
 const effect = (db: { query(text: string, values: unknown[]): Promise<{ rowCount: number | null }> }, run: string, name: string) =>
     db.query('insert into conformance_effect (run_id, name) values ($1, $2)', [run, name]);
 
+async function dieOnce(run: string, name: string): Promise<void> {
+    await effect(effects, run, name);
+    const { rowCount } = await effects.query('select from conformance_effect where run_id = $1 and name = $2', [run, name]);
+    if (rowCount === 1) kill();
+}
+
 function failFor(task: TaskContext, times: number, make: () => Error): { attempt: number } {
     if (task.attempt <= times) throw make();
     return { attempt: task.attempt };
@@ -105,11 +111,7 @@ const workflows = [
     defineWorkflow('tags', (ctx) => ctx.setTag('colour', 'red')),
     defineWorkflow('dies', async (ctx) => {
         for (const name of ['one', 'two', 'three'])
-            await ctx.step(name, async () => {
-                await effect(effects, ctx.runId, name);
-                const { rowCount } = await effects.query('select from conformance_effect where run_id = $1 and name = $2', [ctx.runId, name]);
-                if (name === 'two' && rowCount === 1) kill();
-            });
+            await ctx.step(name, () => (name === 'two' ? dieOnce(ctx.runId, name) : effect(effects, ctx.runId, name).then(() => {})));
     }),
     defineWorkflow('dies_in_transaction', async (ctx) => {
         for (const name of ['one', 'two'])
@@ -128,6 +130,55 @@ const workflows = [
         return said;
     }),
 ];
+
+workflows.push(
+    defineWorkflow('cart', async (ctx) => {
+        const items: string[] = [];
+        let paid = false;
+        ctx.query('items', () => items);
+        ctx.query('item', ({ at }: { at: number }) => {
+            if (!Number.isInteger(at)) throw new TaskError('validation', 'bad_arguments', 'at is the number of an item');
+            return items[at] ?? null;
+        });
+        ctx.query('breaks', () => {
+            throw new Error('broken on purpose');
+        });
+        ctx.update('add', {
+            validate: async ({ item }) => {
+                await effect(effects, ctx.runId, 'validated');
+                if (typeof item !== 'string' || item === '') throw new TaskError('validation', 'bad_item', 'an item is a text');
+            },
+            handle: ({ item }: { item: string }) => ({ count: items.push(item) }),
+        });
+        ctx.update('check', {
+            handle: async ({ value }) => {
+                const echoed = await ctx.step('echo', value);
+                await ctx.step('remember', async () => void (await effect(effects, ctx.runId, 'remembered')));
+                return { value: echoed };
+            },
+        });
+        ctx.update('dies', {
+            handle: async () => {
+                await ctx.step('once', () => dieOnce(ctx.runId, 'once'));
+                return { survived: true };
+            },
+        });
+        ctx.update('fails', {
+            handle: () => {
+                throw new TaskError('handler', 'no_luck', 'broken on purpose');
+            },
+        });
+        ctx.update('pay', {
+            handle: async () => {
+                await ctx.wait('1 hour');
+                paid = true;
+                return { paid };
+            },
+        });
+        await ctx.condition(() => paid);
+        return { items };
+    }),
+);
 
 const [verb] = process.argv.slice(2);
 if (verb === 'can') console.log(JSON.stringify(['transaction']));

@@ -84,6 +84,13 @@ export interface ChildOptions {
     wait?: boolean;
 }
 
+/** What somebody outside may have running code do, and what they get for it. */
+export interface UpdateHandler<I = any, O = any> {
+    /** Throws what is to be refused: such an update leaves its refusal only. Not run again in a replay. */
+    validate?(input: I): void | Promise<void>;
+    /** A branch of the workflow: steps and waits are as ever. What it throws is its answer. */
+    handle(input: I): O | Promise<O>;
+}
 export interface ApprovalOptions {
     /** Database roles whose members may decide [orch_operator]. */
     roles?: string[];
@@ -119,6 +126,12 @@ export interface Context<I = any> {
     /** What a person decides, by `orch.approve`; throws a TaskError of class timeout where nobody does in time. */
     approval(name?: string, options?: ApprovalOptions): Promise<Approval>;
     child<T = any>(workflow: string | { name: string }, input?: unknown, options?: ChildOptions): Promise<T>;
+    /** Answers `orch.query`, from what the code knows: at once, asking nothing of the context. No trace of it stays. */
+    query<In = any>(name: string, answer: (input: In) => unknown): void;
+    /** Serves `orch.update`; to be called before the first await. */
+    update<In = any, Out = any>(name: string, handler: UpdateHandler<In, Out>): void;
+    /** Goes on when it holds; it is asked again whenever something has happened. */
+    condition(holds: () => boolean): Promise<void>;
     /** As Promise.all, and a run that waits for nothing else is not woken before all of them are over. */
     all<T extends readonly unknown[]>(promises: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T>;
     /** true for runs that get here for the first time with the new code: `if (ctx.patched('id')) new way; else old way`. */

@@ -59,7 +59,7 @@ export class Client {
         this.payloads = new Payloads(options.payloads);
     }
 
-    private async query(text: string, values: unknown[] = [], on = this.db): Promise<any[]> {
+    private async sql(text: string, values: unknown[] = [], on = this.db): Promise<any[]> {
         try {
             return (await on.query(text, values)).rows;
         } catch (cause) {
@@ -71,7 +71,7 @@ export class Client {
     async register(definition: object | string, ifExists: 'version' | 'error' = 'version'): Promise<{ workflow: string; version: number; created: boolean }> {
         const json =
             typeof definition === 'object' ? JSON.stringify(definition) : /^\s*\{/.test(definition) ? definition : JSON.stringify(parseYaml(definition));
-        return (await this.query('select workflow, version, created from orch.register($1::text, if_exists => $2)', [json, ifExists]))[0];
+        return (await this.sql('select workflow, version, created from orch.register($1::text, if_exists => $2)', [json, ifExists]))[0];
     }
 
     async trigger<I, O = any>(workflow: WorkflowName<I, O>, input?: I, options: TriggerOptions = {}): Promise<Run<O>> {
@@ -93,7 +93,7 @@ export class Client {
         const types = ['text', 'int', 'timestamptz', 'jsonb', 'interval', 'text', 'text', 'int'];
         const given = named.map((parameter, i) => [parameter, types[i], values[i + 2]] as const).filter(([, , value]) => value !== undefined && value !== null);
         const list = given.map(([parameter, type], i) => `, ${parameter} => $${i + 3}::${type}`).join('');
-        const rows = await this.query(`select orch.trigger($1, $2::jsonb${list}) as run`, [...values.slice(0, 2), ...given.map(([, , value]) => value)]);
+        const rows = await this.sql(`select orch.trigger($1, $2::jsonb${list}) as run`, [...values.slice(0, 2), ...given.map(([, , value]) => value)]);
         return this.run(rows[0].run);
     }
 
@@ -102,7 +102,7 @@ export class Client {
         const name = typeof workflow === 'string' ? workflow : workflow.name;
         const encoded = await Promise.all(inputs.map((input) => this.encode(input)));
         const keys = idempotencyKeys ? ', idempotency_keys => $3' : '';
-        const rows = await this.query(`select run_id from orch.trigger_many($1, $2::jsonb[]${keys}) order by position`, [
+        const rows = await this.sql(`select run_id from orch.trigger_many($1, $2::jsonb[]${keys}) order by position`, [
             name,
             encoded,
             ...(idempotencyKeys ? [idempotencyKeys] : []),
@@ -114,7 +114,7 @@ export class Client {
     async signalWithStart<I, O = any>(workflow: WorkflowName<I, O>, signal: string, payload: unknown, input: I, idempotencyKey: string): Promise<Run<O>> {
         const name = typeof workflow === 'string' ? workflow : workflow.name;
         const values = [name, signal, await this.encode(payload), await this.encode(input), idempotencyKey];
-        return this.run((await this.query('select orch.signal_with_start($1, $2, $3::jsonb, $4::jsonb, $5) as run', values))[0].run);
+        return this.run((await this.sql('select orch.signal_with_start($1, $2, $3::jsonb, $4::jsonb, $5) as run', values))[0].run);
     }
 
     run<O = any>(runId: string): Run<O> {
@@ -122,7 +122,7 @@ export class Client {
     }
 
     async status(run: string): Promise<RunStatus> {
-        const [row] = await this.query(
+        const [row] = await this.sql(
             'select run_id, workflow, state, input, output, error, tags, created_at, started_at, finished_at from orch.runs where run_id = $1',
             [run],
         );
@@ -133,7 +133,7 @@ export class Client {
 
     /** Waits for the end. Throws a TaskError where the run did not succeed, or with code `timeout` where it is not over by then. */
     async result<O = any>(run: string, timeout: Duration = '10 minutes'): Promise<O> {
-        await this.onOne((on) => this.query('call orch.await_run($1, $2::interval)', [run, interval(timeout)], on));
+        await this.onOne((on) => this.sql('call orch.await_run($1, $2::interval)', [run, interval(timeout)], on));
         const { state, error } = await this.status(run);
         if (!final.test(state)) throw new TaskError('timeout', 'timeout', `run ${run} is ${state} still`);
         if (state !== 'succeeded') {
@@ -142,14 +142,14 @@ export class Client {
             );
             throw TaskError.from(fields);
         }
-        const [row] = await this.query('select orch.result($1) as output', [run]);
+        const [row] = await this.sql('select orch.result($1) as output', [run]);
         return (await load(await this.payloads.decode(row.output))) as O;
     }
 
     /** The history as it grows, of one run up to its end or of all for ever; `after` is the pos of the last one seen. */
     async *events(run?: string, { after = 0 }: { after?: number } = {}): AsyncGenerator<RunEvent> {
         for (let pos = after; ;) {
-            const rows = await this.query('select pos::float8, run_id, task_id, no, kind, at, actor, data from orch.events_after($1, 1000, $2)', [
+            const rows = await this.sql('select pos::float8, run_id, task_id, no, kind, at, actor, data from orch.events_after($1, 1000, $2)', [
                 pos,
                 run ?? null,
             ]);
@@ -160,18 +160,18 @@ export class Client {
             }
             if (rows.length > 0) continue;
             if (run && final.test((await this.status(run)).state)) {
-                const [more] = await this.query('select from orch.events_after($1, 1, $2)', [pos, run]);
+                const [more] = await this.sql('select from orch.events_after($1, 1, $2)', [pos, run]);
                 if (!more) return;
-            } else await this.onOne((on) => this.query("call orch.await_events($1, '1 minute')", [pos], on));
+            } else await this.onOne((on) => this.sql("call orch.await_events($1, '1 minute')", [pos], on));
         }
     }
 
     async signal(run: string, name: string, payload?: unknown): Promise<void> {
-        await this.query('select orch.signal($1, $2, $3::jsonb)', [run, name, await this.encode(payload)]);
+        await this.sql('select orch.signal($1, $2, $3::jsonb)', [run, name, await this.encode(payload)]);
     }
 
     async approve(run: string, task: string, { approved = true, comment, form }: { approved?: boolean; comment?: string; form?: Json } = {}): Promise<void> {
-        await this.query('select orch.approve($1, $2, $3, $4, $5::jsonb)', [
+        await this.sql('select orch.approve($1, $2, $3, $4, $5::jsonb)', [
             run,
             task,
             approved,
@@ -180,9 +180,30 @@ export class Client {
         ]);
     }
 
+    /** Asks the code of a run for something that it knows. Throws an OrchError: OR040 where no worker answers in time, OR041 with what the code threw in `error`. */
+    async query<O = any>(run: string, name: string, input?: unknown, { timeout = '10 s' }: { timeout?: Duration } = {}): Promise<O> {
+        return this.answer('call orch.query($1, $2, $3::jsonb, $4::interval)', [run, name, await this.encode(input), interval(timeout)]);
+    }
+
+    /** Has the code of a run do something, once for an id, and waits for its answer. Throws as `query` does. */
+    async update<O = any>(run: string, name: string, input?: unknown, { id, timeout = '10 minutes' }: { id?: string; timeout?: Duration } = {}): Promise<O> {
+        const [sent] = await this.sql('select orch.update($1, $2, $3::jsonb, $4) as id', [run, name, await this.encode(input), id]);
+        return this.answer('call orch.await_update($1, $2, $3::interval)', [run, sent.id, interval(timeout)]);
+    }
+
+    private async answer(text: string, values: unknown[]): Promise<any> {
+        try {
+            const [{ answer }] = (await this.onOne((on) => this.sql(text, values, on))) as [{ answer: Json }];
+            return await load(await this.payloads.decode(answer));
+        } catch (error) {
+            if (error instanceof OrchError && error.error) error.error = await this.payloads.decodeError(error.error);
+            throw error;
+        }
+    }
+
     /** Returns the state that the run is in now. */
     async cancel(run: string): Promise<string> {
-        return (await this.query('select orch.cancel($1) as state', [run]))[0].state;
+        return (await this.sql('select orch.cancel($1) as state', [run]))[0].state;
     }
 
     async close(): Promise<void> {
@@ -221,6 +242,9 @@ export class Run<O = any> {
     status = (): Promise<RunStatus> => this.client.status(this.id);
     result = (timeout?: Duration): Promise<O> => this.client.result<O>(this.id, timeout);
     events = (options?: { after?: number }): AsyncGenerator<RunEvent> => this.client.events(this.id, options);
+    query = <T = any>(name: string, input?: unknown, options?: { timeout?: Duration }): Promise<T> => this.client.query<T>(this.id, name, input, options);
+    update = <T = any>(name: string, input?: unknown, options?: { id?: string; timeout?: Duration }): Promise<T> =>
+        this.client.update<T>(this.id, name, input, options);
     signal = (name: string, payload?: unknown): Promise<void> => this.client.signal(this.id, name, payload);
     cancel = (): Promise<string> => this.client.cancel(this.id);
 }

@@ -29,7 +29,8 @@ export async function runCode(worker: Worker, attempt: Attempt, workflow: Workfl
     const { runId, signal } = attempt;
     try {
         const input = await payloads.decode(attempt.rawInput);
-        const end = await replay(new EngineJournal(worker, attempt), workflow, { runId, attempt: attempt.attempt, input, signal });
+        const question = attempt.spec['query'];
+        const end = await replay(new EngineJournal(worker, attempt), workflow, { runId, attempt: attempt.attempt, input, signal, question });
         if (end === null) return { left: true };
         return 'output' in end ? { output: await payloads.encode(end.output, `runs/${runId}`) } : end;
     } catch (error) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ApprovalOptions, ChildOptions, Context, StepOptions } from './api.js';
+import type { ApprovalOptions, ChildOptions, Context, StepOptions, UpdateHandler } from './api.js';
 import { milliseconds, snakeCased, type Duration, type Json } from './json.js';
 import type { Definition } from './journal.js';
 import type { Replay } from './replay.js';
@@ -50,6 +50,15 @@ export class CodeContext implements Context {
         const id = typeof workflow === 'string' ? workflow : workflow.name;
         return this.started(`child:${id}`, { workflow: { id, wait, parent_close: parentClose } }, input);
     }
+    query(name: string, answer: (input: any) => unknown): void {
+        this.replay.requests.queries.set(name, answer);
+    }
+    update(name: string, handler: UpdateHandler): void {
+        this.replay.requests.handlers.set(name, handler);
+    }
+    condition(holds: () => boolean): Promise<void> {
+        return this.replay.condition(holds);
+    }
     all(promises: readonly Promise<any>[]): Promise<any> {
         for (const promise of promises) this.replay.gathered.add(promise);
         const all = Promise.all(promises);
@@ -84,9 +93,8 @@ export class CodeContext implements Context {
         this.replay.noted(this.replay.nextId('set_tag'), () => ({ tags: { [name]: value } }));
     }
     continueAsNew(input: unknown): Promise<never> {
-        const { journal } = this.replay;
         this.replay.end(async () => {
-            await this.replay.encoded(input, (kept) => journal.continueAsNew(kept));
+            await this.replay.journal.continueAsNew(await this.replay.encoded(input));
             return null;
         });
         return new Promise(() => {});

@@ -49,6 +49,8 @@ export class OrchError extends Error {
     readonly code: string;
     readonly detail?: string;
     readonly hint?: string;
+    /** What the code of a run answered, where that is what was refused (OR041). */
+    error?: ErrorFields;
     constructor(cause: unknown) {
         const from = cause as { message?: string; code?: string; detail?: string; hint?: string };
         super(from.message ?? String(cause), { cause });
@@ -56,6 +58,7 @@ export class OrchError extends Error {
         this.code = /^[0-9A-Z]{5}$/.test(from.code ?? '') ? from.code! : '08006';
         this.detail = from.detail;
         this.hint = from.hint;
+        if (this.code === 'OR041' && from.detail) this.error = JSON.parse(from.detail);
     }
     get poisonsConnection(): boolean {
         return /^(08|57P0)/.test(this.code);

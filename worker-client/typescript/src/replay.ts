@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Context } from './api.js';
 import { errorFields, TaskError, type ErrorFields } from './errors.js';
-import type { Definition, Entry, HistoryRow, Journal, Outcome } from './journal.js';
+import type { Definition, Entry, HistoryRow, Journal, Outcome, Request } from './journal.js';
 import { sleep, type Json } from './json.js';
+import { Requests } from './requests.js';
 
 export interface RunFacts {
     runId: string;
@@ -15,6 +16,8 @@ export interface RunFacts {
      * worker's matter from now on: nothing is raised then, since code that cleans up would undo what goes on elsewhere.
      */
     signal: AbortSignal;
+    /** A query: the code goes no further than its journal, and is asked then. */
+    question?: Omit<Request, 'id'>;
 }
 /** How the code ended; null: it waits, is parked, goes on as another run, or was stopped. */
 export type CodeEnd = { output: unknown } | { error: ErrorFields; retry?: false } | null;
@@ -64,6 +67,7 @@ export class Replay {
     /** Functions in place that run. */
     running = 0;
     readonly due: Op[] = []; // functions in place that are to run
+    readonly requests = new Requests(this);
     readonly rows = new Map<string, HistoryRow>();
     readonly ops = new Map<string, Op>();
     private readonly waiting = new Set<Op>(); // started and not over
@@ -122,6 +126,7 @@ export class Replay {
         const seen = new Set<string>();
         for (const row of rows) {
             this.rows.set(row.id, row);
+            if (row.definition['update']) this.requests.replayed(row);
             for (const id of (row.definition['seen'] as string[] | undefined) ?? []) {
                 seen.add(id);
                 this.deliveries.push({ id, late: false });
@@ -133,7 +138,7 @@ export class Replay {
         late.sort((a, b) => a.ended_at! - b.ended_at! || a.no - b.no);
         for (const row of late) this.deliveries.push({ id: row.id, late: true });
         this.deliveries.reverse();
-        this.unissued = rows.length;
+        this.unissued = rows.length - this.ops.size;
     }
 
     /** Lets the code run until it waits for something that only we can give. */
@@ -161,13 +166,17 @@ export class Replay {
         if (signal.aborted && (signal.reason.code === 'lost' || signal.reason.code === 'draining')) return null;
         if (this.broken) throw this.broken.error;
         if (this.divergence) return this.park(this.divergence);
+        if (this.requests.resume()) return;
         const next = this.deliveries.at(-1),
             op = next && this.ops.get(next.id);
-        if (op) return this.deliver(op, this.deliveries.pop()!);
-        if (next || this.unissued > 0) {
+        const later = next && op && this.facts.question && !final.has(this.rows.get(next.id)!.state); // it ended after it was asked for
+        if (op && !later) return this.deliver(op, this.deliveries.pop()!);
+        if (!later && (next || this.unissued > 0)) {
             if (!this.over && this.waiting.size === 0 && this.due.length === 0 && (await this.moves(foreignGrace))) return;
             return this.park(this.left(next?.id ?? [...this.rows.keys()].find((id) => !this.ops.has(id))!));
         }
+        if (this.facts.question) return this.requests.answer(this.facts.question);
+        if (!this.live) this.requests.expected = this.requests.handlers.size > 0;
         this.live = true;
         return this.goOn();
     }
@@ -176,9 +185,10 @@ export class Replay {
         const { signal } = this.facts;
         if (signal.aborted && !this.raised) {
             this.raised = true;
-            for (const op of this.waiting) this.settle(op, 'reject', signal.reason);
+            for (const op of [...this.waiting, ...this.requests.conditions.keys()]) this.settle(op, 'reject', signal.reason);
             return;
         }
+        if (await this.requests.take()) return;
         if (this.done.length > 0) return this.recordDone();
         if (this.due.length > 0) {
             await this.flush();
@@ -190,17 +200,20 @@ export class Replay {
             await this.flush();
             return this.over();
         }
-        if (this.waiting.size === 0) return void (await this.moves());
-        return this.suspend();
+        const { conditions, handlers } = this.requests;
+        if (this.waiting.size > 0 || (conditions.size > 0 && handlers.size > 0)) return this.suspend();
+        if (await this.moves(conditions.size > 0 ? foreignGrace : Infinity)) return;
+        return { error: { class: 'handler', code: 'deadlock', message: 'the code waits for conditions that nothing will change' }, retry: false };
     }
 
     private async suspend(): Promise<CodeEnd | void> {
         const waiting = [...this.waiting],
             ids = waiting.map(({ id }) => id);
-        const all = ids.length > 1 && waiting.every(({ promise }) => this.gathered.has(promise));
+        const all = ids.length > 1 && this.requests.conditions.size === 0 && waiting.every(({ promise }) => this.gathered.has(promise));
         const steps = this.buffer.splice(0);
         const answer = await this.journal.suspend({ ...(steps.length > 0 ? { steps } : {}), [all ? 'all' : 'any']: ids });
         if (answer === 'suspended') return null;
+        this.requests.expected = true;
         const outcomes = await this.journal.outcomes(ids);
         if (outcomes.length === 0) await sleep(50);
         this.deliveries = outcomes.map((outcome) => ({ id: outcome.id, outcome, late: true })).reverse();
@@ -224,6 +237,7 @@ export class Replay {
         const ended = this.done.splice(0);
         const entries = ended.filter(({ recorded }) => !recorded).map(({ entry }) => this.withSeen(entry));
         if (entries.length > 0) await this.journal.record([...this.buffer.splice(0), ...entries]);
+        this.requests.expected = this.requests.handlers.size > 0;
         // One after the other, as a replay will give them.
         for (const { entry } of ended) {
             const { id, output = null, error = null } = entry;
@@ -248,11 +262,12 @@ export class Replay {
         if (op.settled) return;
         op.settled = true;
         this.waiting.delete(op);
+        this.requests.conditions.delete(op);
         op[how](value);
     }
 
     /** Fetches of large values: one after the other, and the code counts as running. */
-    private whileLoading<T>(work: () => Promise<T>): Promise<T> {
+    whileLoading<T>(work: () => Promise<T>): Promise<T> {
         this.loading++;
         const result = this.loads.then(work).finally(() => this.loading--);
         this.loads = result.catch(() => {});
@@ -273,14 +288,13 @@ export class Replay {
 
     /** Whether what happens now has not happened before. */
     get anew(): boolean {
-        return this.live || (this.deliveries.length === 0 && this.unissued === 0);
+        return this.live || (this.deliveries.length === 0 && this.unissued === 0 && !this.facts.question);
     }
     get cancelled(): boolean {
         return this.facts.signal.aborted;
     }
 
-    /** The operation of an id, compared with the journal's where that has one: code that asks for something else is stopped at its next turn. */
-    issue(id: string, definition: Definition): { op: Op; row?: HistoryRow } {
+    private asked(id: string): Op {
         const step = inside.getStore();
         if (step) {
             const message = `the function of ${step} asks its run for ${id}: a replay does not run it, so ask before the step`;
@@ -289,9 +303,15 @@ export class Replay {
         const op = { id, settled: false } as Op;
         op.promise = new Promise<any>((resolve, reject) => Object.assign(op, { resolve, reject }));
         op.promise.catch(() => {}); // it may be that nobody waits for it
+        return op;
+    }
+
+    /** The operation of an id, compared with the journal's where that has one: code that asks for something else is stopped at its next turn. */
+    issue(id: string, definition: Definition): { op: Op; row?: HistoryRow } {
+        const op = this.asked(id);
         const row = this.rows.get(id);
         if (row) this.unissued--;
-        if (row && target(row.definition) !== target(definition)) this.divergence ??= differs(row, `the code now asks for ${target(definition)} by that name`);
+        if (row && target(row.definition) !== target(definition)) this.diverged(row, `the code now asks for ${target(definition)} by that name`);
         this.ops.set(id, op);
         this.moved();
         return { op, row };
@@ -306,8 +326,21 @@ export class Replay {
         if (row) return op;
         const entry: Entry = this.withSeen({ id, ...definition });
         this.buffer.push(entry);
-        if (input !== undefined) void this.encoded(input, (kept) => (entry['input'] = kept)).catch((error) => this.settle(op, 'reject', error));
+        if (input !== undefined)
+            this.encoded(input).then(
+                (kept) => (entry['input'] = kept),
+                (error) => this.settle(op, 'reject', error),
+            );
         return op;
+    }
+
+    /** Goes on when it holds, with nothing in the journal. */
+    condition(holds: () => boolean): Promise<void> {
+        const op = this.asked('a condition');
+        this.requests.conditions.set(op, holds);
+        if (this.raised) this.settle(op, 'reject', this.facts.signal.reason);
+        this.moved();
+        return op.promise;
     }
 
     /** What is over when it is asked for, and the same in every replay. */
@@ -320,8 +353,8 @@ export class Replay {
         return entry;
     }
 
-    encoded(value: unknown, keep: (value: Json) => void): Promise<void> {
-        return this.whileLoading(async () => keep(await this.journal.payloads.encode(value, `runs/${this.facts.runId}`)));
+    encoded(value: unknown): Promise<Json> {
+        return this.whileLoading(() => this.journal.payloads.encode(value, `runs/${this.facts.runId}`));
     }
 
     // Code that is not the one that began
@@ -332,7 +365,12 @@ export class Replay {
         return differs(this.rows.get(id) ?? { id, definition: {} }, this.over ? 'the code has ended without it' : asks);
     }
 
+    diverged(row: HistoryRow, how: string): void {
+        this.divergence ??= differs(row, how);
+    }
+
     private async park(error: ErrorFields): Promise<CodeEnd> {
+        if (this.facts.question) return { error, retry: false };
         await this.journal.park(error);
         return null;
     }

@@ -178,7 +178,8 @@ export class Session {
         const details = told.length > 0 ? JSON.stringify(Object.fromEntries(told)) : null;
         this.heartbeatAt = now + this.heartbeatEvery;
         const sent = this.link.query('select lease, status from orch.heartbeat($1, $2::jsonb)', [this.worker.id, details]);
-        this.takeHeartbeat(asked, (await this.tell('the heartbeat', sent)) ?? []);
+        const rows = await this.tell('the heartbeat', sent);
+        if (rows) this.takeHeartbeat(asked, rows);
         this.worker.wake();
     }
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { BatchHandler, Handler, TaskContext, TaskDefinition, Transaction, WorkflowDefinition } from '../api.js';
 import { replay } from '../code_run.js';
-import type { Definition, Entry, HistoryRow, Journal, Outcome, Waits } from '../journal.js';
+import type { Definition, Entry, HistoryRow, Journal, Outcome, Request, Waits } from '../journal.js';
 import { Payloads } from '../payloads.js';
 import type { CodeEnd } from '../replay.js';
-import { CancelledError, errorFields, isRetried, SkipTask, TaskError, type ErrorFields } from '../errors.js';
+import { CancelledError, errorFields, isRetried, OrchError, SkipTask, TaskError, type ErrorFields } from '../errors.js';
 import { milliseconds, type Duration, type Json } from '../json.js';
 
 const json = <T>(value: T): any => (value === undefined ? null : JSON.parse(JSON.stringify(value)));
@@ -32,6 +32,7 @@ export class TestEnvironment {
     private readonly mocks = new Map<string, (...given: any[]) => unknown>();
     private readonly runs: TestRun[] = [];
     readonly batches = new Set<string>();
+    private settling: Promise<void> = Promise.resolve();
     time: number;
     /** Given to steps in a transaction, in the place of a connection. */
     transaction: Transaction = { query: async () => ({ rows: [], rowCount: 0 }) };
@@ -76,6 +77,14 @@ export class TestEnvironment {
         return run;
     }
 
+    query<T = any>(run: TestRun, name: string, input?: unknown): Promise<T> {
+        return run.query(name, input);
+    }
+
+    update<T = any>(run: TestRun, name: string, input?: unknown, id?: string): Promise<T> {
+        return run.update(name, input, id);
+    }
+
     /** Moves the time, and lets everything happen that comes with it. */
     async advance(duration: Duration): Promise<void> {
         const end = this.time + milliseconds(duration);
@@ -93,11 +102,13 @@ export class TestEnvironment {
     }
 
     /** Until everything waits. */
-    async settle(): Promise<void> {
-        for (let moved = true; moved;) {
-            moved = false;
-            for (const run of [...this.runs]) moved = (await run.move()) || moved;
-        }
+    settle(): Promise<void> {
+        return (this.settling = this.settling.then(async () => {
+            for (let moved = true; moved;) {
+                moved = false;
+                for (const run of [...this.runs]) moved = (await run.move()) || moved;
+            }
+        }));
     }
 
     task(name: string): TaskDefinition['run'] | undefined {
@@ -148,6 +159,7 @@ export class TestRun<O = any> {
     continuedAs?: TestRun<O>;
     private readonly rows: Row[] = [];
     private readonly signals: { name: string; payload: Json }[] = [];
+    private readonly updates: Request[] = [];
     private waits?: Waits;
     private endings = 0;
     private readonly controller = new AbortController();
@@ -166,6 +178,46 @@ export class TestRun<O = any> {
     signal(name: string, payload?: Json): void {
         this.signals.push({ name, payload: payload ?? null });
         this.take();
+    }
+
+    /** Decides the oldest approval of this name that waits. */
+    approve(
+        name = 'approval',
+        approved = true,
+        { by = 'test', comment = null, form = null }: { by?: string; comment?: string | null; form?: Json } = {},
+    ): void {
+        const row = this.open().find(({ id, definition }) => definition['approval'] && id.startsWith(`${name}#`));
+        if (!row) throw new OrchError({ code: 'OR020', message: `no approval "${name}" waits` });
+        this.close(row, 'succeeded', { approved, by, comment, form });
+    }
+
+    /** What the code answers from what it knows now; throws what its function throws. */
+    async query<T = any>(name: string, input: unknown = null): Promise<T> {
+        await this.environment.settle();
+        const end = await replay(this.journal(), this.workflow, { ...this.facts(), question: { name, input: json(input) } });
+        if (end && 'output' in end) return json(end.output);
+        throw TaskError.from(end!.error);
+    }
+
+    /** Has the code do something, and lets the time go on until it has answered; the same id again gives the same answer. */
+    async update<T = any>(name: string, input: unknown = null, id: string = randomUUID()): Promise<T> {
+        const answer = () => this.rows.find((row) => row.id === `answer:${id}` || (row.id === `update:${id}` && row.error));
+        if (!this.updates.some((update) => update.id === id) && !final.test(this.state)) this.updates.push({ id, name, input: json(input) });
+        await this.environment.settle();
+        while (!answer() && !final.test(this.state) && this.environment.nextDue() < Infinity)
+            await this.environment.advance(Math.max(0, this.environment.nextDue() - this.environment.time));
+        const row = answer();
+        if (!row) throw new OrchError({ code: final.test(this.state) ? 'OR020' : 'OR040', message: `run ${this.id} has not answered update ${id}` });
+        if (row.error) throw TaskError.from(row.error);
+        return row.output as T;
+    }
+
+    private untaken(): Request[] {
+        return this.updates.filter(({ id }) => !this.rows.some((row) => row.id === `update:${id}`));
+    }
+
+    private facts() {
+        return { runId: this.id, attempt: 1, input: this.input, signal: this.controller.signal };
     }
 
     cancel(): void {
@@ -204,11 +256,10 @@ export class TestRun<O = any> {
         if (final.test(this.state)) return false;
         let moved = false;
         for (const row of this.open()) moved = (await this.moveRow(row)) || moved;
-        if (this.state === 'waiting' && this.holds()) this.state = 'ready';
+        if (this.state === 'waiting' && (this.holds() || this.untaken().length > 0)) this.state = 'ready';
         if (this.state !== 'ready') return moved;
         this.state = 'running';
-        const facts = { runId: this.id, attempt: 1, input: this.input, signal: this.controller.signal };
-        const ended: CodeEnd = await replay(this.journal(), this.workflow, facts).catch((error) => ({ error: errorFields(error) }));
+        const ended: CodeEnd = await replay(this.journal(), this.workflow, this.facts()).catch((error) => ({ error: errorFields(error) }));
         if (ended && 'output' in ended) this.end('succeeded', json(ended.output) as O);
         else if (ended) this.end(ended.error.class === 'cancelled' ? 'cancelled' : 'failed', undefined, ended.error);
         return true;
@@ -232,8 +283,8 @@ export class TestRun<O = any> {
 
     private async moveRow(row: Row): Promise<boolean> {
         const { definition } = row;
-        if (row.dueAt !== undefined && row.dueAt <= this.environment.time)
-            return this.close(row, definition['signal'] ? 'timed_out' : 'succeeded', definition['signal'] ? null : {});
+        const waits = definition['signal'] ?? definition['approval'];
+        if (row.dueAt !== undefined && row.dueAt <= this.environment.time) return this.close(row, waits ? 'timed_out' : 'succeeded', waits ? null : {});
         if (row.child && final.test(row.child.state)) {
             const { state, output, error } = row.child;
             return this.close(row, state, json(output), error ?? null);
@@ -283,7 +334,9 @@ export class TestRun<O = any> {
     }
 
     private add({ id, output, error, tags, ...definition }: Entry): void {
-        const inPlace = !['handler', 'command', 'http', 'callable', 'sleep', 'until', 'signal', 'workflow'].some((executor) => executor in definition);
+        const inPlace = !['handler', 'command', 'http', 'callable', 'sleep', 'until', 'signal', 'approval', 'workflow'].some(
+            (executor) => executor in definition,
+        );
         const { input = null, ...rest } = definition as Definition;
         const known = this.rows.find((row) => row.id === id);
         if (known) return;
@@ -293,11 +346,11 @@ export class TestRun<O = any> {
             this.close(row, error ? 'failed' : 'succeeded', output ?? null, error ?? null);
         }
         Object.assign(this.tags, tags);
-        const timeout = rest['signal'] && rest['timeout_seconds'];
+        const timeout = (rest['signal'] && rest['timeout_seconds']) || rest['approval']?.timeout_seconds;
         if (typeof rest['sleep'] === 'number') row.dueAt = this.environment.time + rest['sleep'] * 1000;
         if (rest['until']) row.dueAt = new Date(rest['until']).getTime();
         if (timeout) row.dueAt = this.environment.time + timeout * 1000;
-        if (rest['signal'] || row.dueAt !== undefined) row.state = 'waiting';
+        if (rest['signal'] || rest['approval'] || row.dueAt !== undefined) row.state = 'waiting';
         this.rows.push(row);
         this.take();
     }
@@ -323,7 +376,7 @@ export class TestRun<O = any> {
             suspend: async ({ steps = [], ...waits }) => {
                 for (const entry of steps) this.add(json(entry));
                 this.waits = waits;
-                if (this.holds()) return 'go_on';
+                if (this.holds() || this.untaken().length > 0) return 'go_on';
                 this.state = 'waiting';
                 return 'suspended';
             },
@@ -331,7 +384,7 @@ export class TestRun<O = any> {
                 const over = this.rows.filter((row) => ids.includes(row.id) && final.test(row.state));
                 return json(over.sort((a, b) => a.ended_at! - b.ended_at!));
             },
-            updates: async () => [],
+            updates: async () => json(this.untaken()),
             transaction: async (_, work) => {
                 const entry = await work(this.environment.transaction);
                 this.add(json(entry));
