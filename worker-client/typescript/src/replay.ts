@@ -93,8 +93,7 @@ export class Replay {
 
     async run(ctx: Context, code: (ctx: Context, input: any) => unknown): Promise<CodeEnd> {
         await this.readHistory();
-        const moved = () => this.moved();
-        this.facts.signal.addEventListener('abort', moved);
+        this.facts.signal.addEventListener('abort', () => this.moved());
         const ended = (end: CodeEnd) => this.end(() => end);
         void (async () => code(ctx, this.facts.input))().then(
             (output) => ended({ output }),
@@ -105,14 +104,10 @@ export class Replay {
                 ended(again ? { error } : { error, retry: false });
             },
         );
-        try {
-            for (;;) {
-                await this.blocked();
-                const end = await this.turn();
-                if (end !== undefined) return end;
-            }
-        } finally {
-            this.facts.signal.removeEventListener('abort', moved);
+        for (;;) {
+            await this.blocked();
+            const end = await this.turn();
+            if (end !== undefined) return end;
         }
     }
 
@@ -127,7 +122,7 @@ export class Replay {
         for (const row of rows) {
             this.rows.set(row.id, row);
             if (row.definition['update']) this.requests.replayed(row);
-            for (const id of (row.definition['seen'] as string[] | undefined) ?? []) {
+            for (const id of row.definition['seen'] ?? []) {
                 seen.add(id);
                 this.deliveries.push({ id, late: false });
             }
@@ -150,15 +145,9 @@ export class Replay {
     }
 
     /** Whether the code goes on by itself, where it waits for something that is not ours. */
-    private async moves(ms = Infinity): Promise<boolean> {
-        let timer: NodeJS.Timeout | undefined;
-        const moved = await new Promise<boolean>((resolve) => {
-            this.moved = () => resolve(true);
-            if (ms < Infinity) timer = setTimeout(() => resolve(false), ms);
-        });
-        clearTimeout(timer);
-        this.moved = () => {};
-        return moved;
+    private moves(ms?: number): Promise<boolean> {
+        const moved = new Promise<boolean>((resolve) => (this.moved = () => resolve(true)));
+        return ms ? Promise.race([moved, sleep(ms).then(() => false)]) : moved;
     }
 
     private async turn(): Promise<CodeEnd | void> {
@@ -188,13 +177,10 @@ export class Replay {
             for (const op of [...this.waiting, ...this.requests.conditions.keys()]) this.settle(op, 'reject', signal.reason);
             return;
         }
-        if (await this.requests.take()) return;
         if (this.done.length > 0) return this.recordDone();
-        if (this.due.length > 0) {
-            await this.flush();
-            for (const op of this.due.splice(0)) this.start(op);
-            return;
-        }
+        // Not beside a step in a transaction: which of the two the journal has first would be chance.
+        if (this.running === 0 && (await this.requests.take())) return;
+        if (this.due.length > 0) return this.begin();
         if (this.running > 0) return void (await (this.buffer.some(isStarted) ? this.flush() : this.moves()));
         if (this.over) {
             await this.flush();
@@ -202,16 +188,16 @@ export class Replay {
         }
         const { conditions, handlers } = this.requests;
         if (this.waiting.size > 0 || (conditions.size > 0 && handlers.size > 0)) return this.suspend();
-        if (await this.moves(conditions.size > 0 ? foreignGrace : Infinity)) return;
+        if (await this.moves(conditions.size > 0 ? foreignGrace : undefined)) return;
         return { error: { class: 'handler', code: 'deadlock', message: 'the code waits for conditions that nothing will change' }, retry: false };
     }
 
     private async suspend(): Promise<CodeEnd | void> {
-        const waiting = [...this.waiting],
-            ids = waiting.map(({ id }) => id);
+        const waiting = [...this.waiting];
+        const ids = waiting.map(({ id }) => id);
         const all = ids.length > 1 && this.requests.conditions.size === 0 && waiting.every(({ promise }) => this.gathered.has(promise));
         const steps = this.buffer.splice(0);
-        const answer = await this.journal.suspend({ ...(steps.length > 0 ? { steps } : {}), [all ? 'all' : 'any']: ids });
+        const answer = await this.journal.suspend({ steps, [all ? 'all' : 'any']: ids });
         if (answer === 'suspended') return null;
         this.requests.expected = true;
         const outcomes = await this.journal.outcomes(ids);
@@ -224,13 +210,16 @@ export class Replay {
         if (entries.length > 0) await this.journal.record(entries);
     }
 
-    private start(op: Op): void {
-        this.running++;
-        const ended = op.run!().then(
-            (done) => void this.done.push(done),
-            (error) => (this.broken = { error }),
-        );
-        void ended.then(() => (this.running--, this.moved()));
+    private async begin(): Promise<void> {
+        await this.flush();
+        for (const { run } of this.due.splice(0)) {
+            this.running++;
+            const ended = run!().then(
+                (done) => void this.done.push(done),
+                (error) => (this.broken = { error }),
+            );
+            void ended.then(() => (this.running--, this.moved()));
+        }
     }
 
     private async recordDone(): Promise<void> {
@@ -289,9 +278,6 @@ export class Replay {
     /** Whether what happens now has not happened before. */
     get anew(): boolean {
         return this.live || (this.deliveries.length === 0 && this.unissued === 0 && !this.facts.question);
-    }
-    get cancelled(): boolean {
-        return this.facts.signal.aborted;
     }
 
     private asked(id: string): Op {

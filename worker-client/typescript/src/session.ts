@@ -105,11 +105,10 @@ export class Session {
     // What is sent
 
     /** A statement whose failure is said and changes nothing. */
-    private async tell<T>(what: string, sent: Promise<T>): Promise<T | undefined> {
-        return sent.catch(({ poisonsConnection, code, message }: OrchError) => {
-            this.worker.say(poisonsConnection ? 'debug' : 'warning', `${what} failed: ${code}: ${message}`);
-            return undefined;
-        });
+    private tell<T>(what: string, sent: Promise<T>): Promise<T | void> {
+        return sent.catch(({ poisonsConnection, code, message }: OrchError) =>
+            this.worker.say(poisonsConnection ? 'debug' : 'warning', `${what} failed: ${code}: ${message}`),
+        );
     }
 
     private async declare(): Promise<void> {
@@ -142,12 +141,10 @@ export class Session {
             if (this.tasks.held.size > 0) this.heartbeatAt = performance.now();
             this.fruitless = performance.now() - began < quick ? this.fruitless + 1 : 0;
         } catch (cause) {
-            const error = cause as OrchError;
-            if (error.retryable) this.tasks.hungry = true;
-            else {
-                this.canAwait = false;
-                this.worker.say('warning', `await_work is not to be had (${error.code}: ${error.message}): polling`);
-            }
+            const { retryable, code, message } = cause as OrchError;
+            this.canAwait = retryable;
+            this.tasks.hungry = true;
+            if (!retryable) this.worker.say('warning', `await_work is not to be had (${code}: ${message}): polling`);
         } finally {
             this.awaiting = false;
             this.worker.wake();
@@ -219,10 +216,10 @@ export class Session {
         // One result that cannot be stored must not keep its neighbours from being settled.
         this.oneByOne = data;
         if (data && batch.length === 1) {
-            const [finished] = batch as [Finished];
-            this.worker.say('error', `the result of task ${finished.attempt.taskId} cannot be stored (${why.code}): failing the attempt`);
-            if (finished.answer) return finished.answer('invalid');
-            return this.tasks.refused(finished, 'invalid_output', `the output cannot be stored: ${why.message}`);
+            const { attempt, answer } = batch[0]!;
+            this.worker.say('error', `the result of task ${attempt.taskId} cannot be stored (${why.code}): failing the attempt`);
+            if (answer) return answer('invalid');
+            return this.tasks.refused(batch[0]!, 'invalid_output', `the output cannot be stored: ${why.message}`);
         }
         this.worker.say('warning', `settling or leasing failed: ${why.code}: ${why.message}; trying again`);
         this.tasks.finished.unshift(...batch);

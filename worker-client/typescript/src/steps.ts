@@ -51,9 +51,9 @@ export class StepInPlace {
                 if (thrown instanceof LostStep) throw thrown.cause;
                 const error = errorFields(thrown);
                 const { retries = 2 } = this.options;
-                const again = attempt <= retries && isRetried(error.class) && !replay.cancelled;
+                const again = attempt <= retries && isRetried(error.class) && !facts.signal.aborted;
                 if (again) await this.pause(attempt);
-                if (!again || replay.cancelled) return { entry: { id: op.id, error: await journal.payloads.encodeError(error) }, recorded: false };
+                if (!again || facts.signal.aborted) return { entry: { id: op.id, error: await journal.payloads.encodeError(error) }, recorded: false };
             }
         }
     }

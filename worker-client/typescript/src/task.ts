@@ -1,14 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import type { BatchHandler, Handler, HandlerOptions, TaskContext, TaskDefinition } from './api.js';
+import type { TaskContext } from './api.js';
 import { CancelledError, TaskError, type ErrorFields } from './errors.js';
 import type { Json } from './json.js';
 import type { Row } from './link.js';
-
-export function defineTask<I = any, O = any>(name: string, run: BatchHandler<I, O>, options: HandlerOptions & { batch: number }): TaskDefinition<I, O>;
-export function defineTask<I = any, O = any>(name: string, run: Handler<I, O> | URL, options?: HandlerOptions): TaskDefinition<I, O>;
-export function defineTask(name: string, run: TaskDefinition['run'], options: TaskDefinition['options'] = {}): TaskDefinition {
-    return { kind: 'task', name, run, options };
-}
 
 /** How an attempt ended; `left` is durable code that waits or went elsewhere: there is nothing to settle. */
 export type Ended = { output: unknown } | { error: ErrorFields; retry?: boolean } | { skip: string } | { left: true };

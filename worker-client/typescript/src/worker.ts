@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type pg from 'pg';
 import type { BatchHandler, Handler, HandlerOptions, LogLevel, TaskDefinition, WorkerOptions, WorkflowDefinition } from './api.js';
+import { defineTask } from './define.js';
 import { OrchError } from './errors.js';
 import { poolOf } from './hosts.js';
 import { sleep } from './json.js';
 import type { Row } from './link.js';
 import { Payloads } from './payloads.js';
 import { Session } from './session.js';
-import { defineTask, type Attempt } from './task.js';
+import type { Attempt } from './task.js';
 import { Tasks } from './tasks.js';
 
 /** Leases tasks, runs them and settles them, over one connection however many run, until it is told to stop. */
