@@ -17,7 +17,7 @@ export interface HistoryRow {
 }
 export type Entry = { id: string; output?: Json; error?: ErrorFields; tags?: { [key: string]: Json }; seen?: string[]; [field: string]: any };
 export type Outcome = Pick<HistoryRow, 'id' | 'state' | 'output' | 'error'>;
-export type Waits = { steps?: Entry[]; any?: string[]; all?: string[] };
+export type Waits = { steps: Entry[]; any?: string[]; all?: string[] };
 export type Request = { id: string; name: string; input: Json };
 
 /** Where the journal of a run is kept: by the engine, or in the memory of a test. */
@@ -32,7 +32,7 @@ export interface Journal {
     /** Runs `work` in a transaction, and records the entry that it makes in the same. */
     transaction(id: string, work: (tx: Transaction) => Promise<Entry>): Promise<Entry>;
     park(error: ErrorFields): Promise<void>;
-    continueAsNew(input: Json): Promise<void>;
+    continueAsNew(input: Json): Promise<unknown>;
     log(line: string): void;
     now(): Date;
     /** A pause before another attempt, too short for a timer. */

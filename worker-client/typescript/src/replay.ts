@@ -118,18 +118,15 @@ export class Replay {
 
     private async readHistory(): Promise<void> {
         const rows = await this.journal.history();
-        const seen = new Set<string>();
         for (const row of rows) {
             this.rows.set(row.id, row);
             if (row.definition['update']) this.requests.replayed(row);
-            for (const id of row.definition['seen'] ?? []) {
-                seen.add(id);
-                this.deliveries.push({ id, late: false });
-            }
+            for (const id of row.definition['seen'] ?? []) this.deliveries.push({ id, late: false });
             // A failed step of a run that is tried again is begun anew: nothing is known of it yet.
             if (!isStarted(row.definition) && row.state !== 'pending') this.deliveries.push({ id: row.id, late: false });
         }
-        const late = rows.filter((row) => isStarted(row.definition) && final.has(row.state) && !seen.has(row.id));
+        const given = new Set(this.deliveries.map(({ id }) => id));
+        const late = rows.filter((row) => isStarted(row.definition) && final.has(row.state) && !given.has(row.id));
         late.sort((a, b) => a.ended_at! - b.ended_at! || a.no - b.no);
         for (const row of late) this.deliveries.push({ id: row.id, late: true });
         this.deliveries.reverse();
@@ -154,7 +151,7 @@ export class Replay {
         const { signal } = this.facts;
         if (signal.aborted && (signal.reason.code === 'lost' || signal.reason.code === 'draining')) return null;
         if (this.broken) throw this.broken.error;
-        if (this.divergence) return this.park(this.divergence);
+        if (this.divergence) return this.facts.question ? { error: this.divergence, retry: false } : this.park(this.divergence);
         if (this.requests.resume()) return;
         const next = this.deliveries.at(-1),
             op = next && this.ops.get(next.id);
@@ -162,7 +159,7 @@ export class Replay {
         if (op && !later) return this.deliver(op, this.deliveries.pop()!);
         if (!later && (next || this.unissued > 0)) {
             if (!this.over && this.waiting.size === 0 && this.due.length === 0 && (await this.moves(foreignGrace))) return;
-            return this.park(this.left(next?.id ?? [...this.rows.keys()].find((id) => !this.ops.has(id))!));
+            return this.astray(next?.id);
         }
         if (this.facts.question) return this.requests.answer(this.facts.question);
         if (!this.live) this.requests.expected = this.requests.handlers.size > 0;
@@ -271,7 +268,7 @@ export class Replay {
         return `${name}#${count}`;
     }
 
-    withSeen<E extends Entry>(entry: E): E {
+    withSeen(entry: Entry): Entry {
         return this.seen.length > 0 ? { ...entry, seen: this.seen.splice(0) } : entry;
     }
 
@@ -310,7 +307,7 @@ export class Replay {
         if (op.settled) return op;
         this.waiting.add(op);
         if (row) return op;
-        const entry: Entry = this.withSeen({ id, ...definition });
+        const entry = this.withSeen({ id, ...definition });
         this.buffer.push(entry);
         if (input !== undefined)
             this.encoded(input).then(
@@ -334,7 +331,7 @@ export class Replay {
         const { op, row } = this.issue(id, {});
         op.settled = true;
         if (row) return row;
-        const entry: Entry = this.withSeen({ id, ...make() });
+        const entry = this.withSeen({ id, ...make() });
         this.buffer.push(entry);
         return entry;
     }
@@ -345,24 +342,19 @@ export class Replay {
 
     // Code that is not the one that began
 
-    private left(id: string): ErrorFields {
+    private astray(id = [...this.rows.keys()].find((one) => !this.ops.has(one))!): void {
         const issued = [...this.ops.keys()].filter((one) => !this.rows.has(one));
         const asks = issued.length > 0 ? `the code asks for ${issued.slice(0, 5).join(', ')} instead` : 'the code does not ask for it';
-        return differs(this.rows.get(id) ?? { id, definition: {} }, this.over ? 'the code has ended without it' : asks);
+        this.diverged(this.rows.get(id) ?? { id, definition: {} }, this.over ? 'the code has ended without it' : asks);
     }
 
-    diverged(row: HistoryRow, how: string): void {
-        this.divergence ??= differs(row, how);
+    diverged({ id, definition }: Pick<HistoryRow, 'id' | 'definition'>, instead: string): void {
+        const message = `the history has ${id} (${target(definition)}), and ${instead}`;
+        this.divergence ??= { class: 'validation', code: 'non_deterministic', message, detail: { history: { id, ...definition } } };
     }
 
-    private async park(error: ErrorFields): Promise<CodeEnd> {
-        if (this.facts.question) return { error, retry: false };
+    private async park(error: ErrorFields): Promise<null> {
         await this.journal.park(error);
         return null;
     }
-}
-
-function differs({ id, definition }: Pick<HistoryRow, 'id' | 'definition'>, instead: string): ErrorFields {
-    const message = `the history has ${id} (${target(definition)}), and ${instead}`;
-    return { class: 'validation', code: 'non_deterministic', message, detail: { history: { id, ...definition } } };
 }

@@ -4,9 +4,9 @@ import { columns, type Attempt, type Interruption } from './task.js';
 import type { Finished, Tasks } from './tasks.js';
 import type { Worker } from './worker.js';
 
-const maxBatch = 500,
-    linesEvery = 300,
-    quick = 20;
+const maxBatch = 500;
+const linesEvery = 300;
+const quick = 20;
 
 /**
  * What a worker says over one connection, and what comes back. Each turn sends what is due; answers, ended tasks and the time that a turn returns bring the
@@ -89,17 +89,13 @@ export class Session {
         return rows;
     }
 
-    /** Sends the last results, gives back what is left, and says goodbye; returns how many tasks went back. */
+    /** Sends the last results and says goodbye; returns how many tasks went back. */
     async end(): Promise<number> {
-        const { held, finished } = this.tasks;
         const lost = this.link.lost.then((error) => Promise.reject(error));
-        const settled = new Set(finished.map(({ attempt }) => attempt.lease));
-        while (finished.length > 0) await Promise.race([this.exchange(0), lost]);
-        const left = [...held.keys()].filter((lease) => !settled.has(lease));
-        if (left.length > 0) await Promise.race([this.release(left), lost]);
-        const late = new Promise((resolve) => setTimeout(resolve, 5000).unref());
-        await Promise.race([this.link.query('select orch.worker_stop($1)', [this.worker.id]), lost, late]);
-        return left.length;
+        while (this.tasks.finished.length > 0) await Promise.race([this.exchange(0), lost]);
+        const late = new Promise<Row[]>((_, reject) => setTimeout(() => reject(new Error('the server does not answer')), 5000).unref());
+        const stopped = this.link.query('select orch.worker_stop($1) as left', [this.worker.id]);
+        return (await Promise.race([stopped, lost, late]))[0]!['left'];
     }
 
     // What is sent
@@ -125,10 +121,7 @@ export class Session {
 
     private sendLines(attempt: Attempt): void {
         const lines = attempt.takeLines();
-        if (!lines) return;
-        this.link.query('select orch.log($1, $2::jsonb)', [attempt.lease, lines]).catch((error: OrchError) => {
-            if (error.code === 'OR010') this.interrupt(attempt, 'lost');
-        });
+        if (lines) void this.tell('a log line', this.link.query('select orch.log($1, $2::jsonb)', [attempt.lease, lines]));
     }
 
     private async awaitWork(): Promise<void> {

@@ -103,9 +103,7 @@ export class Worker {
         return (this.pool ??= poolOf(this.options.database, this.options.concurrency));
     }
 
-    say(level: LogLevel, text: string): void {
-        this.options.log?.(level, text);
-    }
+    say = (level: LogLevel, text: string): void => this.options.log?.(level, text);
 
     /** Something has changed: look soon what is to be done. */
     wake(): void {

@@ -160,7 +160,7 @@ export class TestRun<O = any> {
     private readonly rows: Row[] = [];
     private readonly signals: { name: string; payload: Json }[] = [];
     private readonly updates: Request[] = [];
-    private waits?: Waits;
+    private waits?: Omit<Waits, 'steps'>;
     private endings = 0;
     private readonly controller = new AbortController();
 
@@ -373,7 +373,7 @@ export class TestRun<O = any> {
             log: (line) => void this.logs.push(line),
             history: async () => this.history,
             record: async (entries) => entries.forEach((entry) => this.add(json(entry))),
-            suspend: async ({ steps = [], ...waits }) => {
+            suspend: async ({ steps, ...waits }) => {
                 for (const entry of steps) this.add(json(entry));
                 this.waits = waits;
                 if (this.holds() || this.untaken().length > 0) return 'go_on';
