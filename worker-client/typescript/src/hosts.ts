@@ -4,15 +4,16 @@ import { OrchError } from './errors.js';
 export type Database = string | pg.ClientConfig | undefined;
 
 /** What libpq reads in a URL and node-postgres does not: several hosts, `a:5432,b` or `?host=a,b&port=5432`, and `target_session_attrs`. */
-function hostsOf(database: Database) {
+export function hostsOf(database: Database) {
     const given = database ?? process.env['ORCH_DATABASE_URL'] ?? {};
     const config: { [name: string]: any } = typeof given === 'string' ? { connectionString: given } : given;
     const [, login = '', authority = '', path = '', search = ''] =
         /^(\w+:\/\/(?:[^@/?]*@)?)([^/?]*)([^?]*)\??(.*)$/.exec(config['connectionString'] ?? '') ?? [];
     const query = new URLSearchParams(search);
     const named = (name: string): unknown => query.get(name) ?? config[name] ?? process.env[`PG${name.replaceAll('_', '').toUpperCase()}`];
-    const target = String(named('target_session_attrs') ?? 'any');
     const addresses = String((!query.has('host') && authority) || (named('host') ?? '')).split(',');
+    // Of several, what we say has to go to the one that takes writes.
+    const target = String(named('target_session_attrs') ?? (addresses.length > 1 ? 'read-write' : 'any'));
     if (addresses.length === 1) return { config, places: [{} as pg.ClientConfig], target };
     const ports = String(named('port') ?? 5432).split(',');
     const places = addresses.map((address, i) => {
