@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defineTask, defineWorkflow, type CancelledError } from '../../src/index.js';
+import { defineTask, defineWorkflow, TaskError, type CancelledError, type OrchError } from '../../src/index.js';
 import { sleep } from '../../src/json.js';
 import { recordedHistory, TestEnvironment, TestServer } from '../../src/testing/index.js';
 import { db, one, orch, state, until, url, working } from './support.js';
@@ -118,6 +118,52 @@ test('signals: with a start, in a transaction, two at once', async () => {
         await one("select _orch.advance_clock('61 minutes')");
         assert.deepEqual(await run.result(), [1, 2, null]);
         await assert.rejects(run.signal('s', 3), { code: 'OR020' });
+    });
+});
+
+test('queries, updates and approvals by the client', async () => {
+    const flow = defineWorkflow('desk', async (ctx) => {
+        const said: string[] = [];
+        let over = false;
+        ctx.query('said', (from: number) => said.slice(from));
+        ctx.update('say', {
+            validate: (word) => {
+                if (typeof word !== 'string') throw new TaskError('validation', 'no_word', 'that is no word');
+            },
+            handle: async (word: string) => said.push(await ctx.step<string>('loud', word)),
+        });
+        ctx.update('end', { handle: () => void (over = true) });
+        await ctx.condition(() => over);
+        return (await ctx.approval('print', { form: { pages: 1 } })).approved;
+    });
+    const loud = defineTask('loud', (_, word: string) => word.toUpperCase());
+    await working([flow, loud], async () => {
+        const run = await orch.trigger(flow);
+        assert.equal(await run.update('say', 'a', { id: 'first' }), 1);
+        assert.equal(await run.update('say', 'a', { id: 'first' }), 1);
+        assert.equal(await run.update('say', 'b'), 2);
+        assert.deepEqual(await run.query('said', 1), ['B']);
+        await assert.rejects(run.update('say', 5), (error: OrchError) => error.code === 'OR041' && error.error!.code === 'no_word');
+        await assert.rejects(run.query('other'), (error: OrchError) => error.code === 'OR041' && error.error!.code === 'unknown_query');
+        await assert.rejects(orch.update(run.id, 'say', 'c', { id: 'first' }), { code: 'OR004' });
+        await run.update('end');
+        await until('the approval', () => state(run.id, 'print#1').then((s) => s === 'waiting'));
+        await orch.approve(run.id, 'print#1');
+        assert.equal(await run.result(), true);
+        assert.deepEqual(await run.query('said', 0), ['A', 'B']);
+        await assert.rejects(run.update('say', 'd'), { code: 'OR020' });
+    });
+    const waits = await orch.trigger(flow);
+    await assert.rejects(waits.query('said', 0, { timeout: '1 s' }), { code: 'OR040' });
+    await waits.cancel();
+});
+
+test('a step that the engine does not take fails its run, and says why', async () => {
+    const flow = defineWorkflow('wrong', (ctx) => ctx.step('x', 1, { retries: -1 }));
+    await working([flow], async () => {
+        const run = await orch.trigger(flow);
+        await assert.rejects(run.result());
+        assert.match(await one("select error ->> 'message' from orch.tasks where run_id = $1 and task_id = 'main'", [run.id]), /retries/);
     });
 });
 
