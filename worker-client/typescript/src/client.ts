@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { OrchError, TaskError, type ErrorFields } from './errors.js';
 import { milliseconds, type Duration, type Json } from './json.js';
-import { poolOf, type Database } from './hosts.js';
+import { poolOf, withClient, type Database } from './hosts.js';
 import { load, Payloads, type PayloadOptions } from './payloads.js';
 import { parseYaml } from './yaml.js';
 
@@ -216,20 +216,8 @@ export class Client {
     }
 
     /** For procedures that sleep: not on a connection that others wait for. */
-    private async onOne<T>(work: (on: Queryable) => Promise<T>): Promise<T> {
-        if (!this.own) return work(this.db);
-        const client = await this.own.connect();
-        const broken = () => {}; // the statement that is under way fails too
-        client.on('error', broken);
-        let failed = true;
-        try {
-            const done = await work(client);
-            failed = false;
-            return done;
-        } finally {
-            client.off('error', broken);
-            client.release(failed);
-        }
+    private onOne<T>(work: (on: Queryable) => Promise<T>): Promise<T> {
+        return this.own ? withClient(this.own, work) : work(this.db);
     }
 }
 

@@ -1,6 +1,8 @@
+import type pg from 'pg';
 import type { WorkflowDefinition } from './api.js';
 import { contextOf } from './context.js';
 import { OrchError } from './errors.js';
+import { withClient } from './hosts.js';
 import { LostStep, type Entry, type HistoryRow, type Journal } from './journal.js';
 import { sleep } from './json.js';
 import { Replay, type CodeEnd, type RunFacts } from './replay.js';
@@ -19,12 +21,11 @@ function journalOf(worker: Worker, attempt: Attempt): Journal {
         async history() {
             const text = 'select no, id, definition, state, output, error, extract(epoch from ended_at)::float8 as ended_at from orch.history($1, $2, $3)';
             const rows: HistoryRow[] = [];
-            for (let got = page; got === page;) {
+            for (;;) {
                 const next = await call(text, rows.at(-1)?.no ?? 0, page);
-                for (const row of next) rows.push(row);
-                got = next.length;
+                rows.push(...next);
+                if (next.length < page) return rows;
             }
-            return rows;
         },
         async record(entries) {
             for (let at = 0; at < entries.length; at += page) await call('select orch.record($1, $2::jsonb)', JSON.stringify(entries.slice(at, at + page)));
@@ -46,11 +47,8 @@ function journalOf(worker: Worker, attempt: Attempt): Journal {
         continueAsNew: (input) => call('select orch.continue_as_new($1, $2::jsonb)', JSON.stringify(input)),
         /** On a connection of its own: the worker's is in nobody's transaction. */
         async transaction(id, work) {
-            const client = await worker.transactions.connect();
-            const broken = () => {}; // the statement that is under way fails too
-            client.on('error', broken);
-            let entry: Entry | undefined, failed: unknown;
-            try {
+            let entry: Entry | undefined;
+            const commit = async (client: pg.PoolClient) => {
                 await client.query('begin');
                 entry = await work(client);
                 await client.query('select orch.record($1, $2::jsonb)', [attempt.lease, JSON.stringify([entry])]).catch((cause) => {
@@ -58,17 +56,13 @@ function journalOf(worker: Worker, attempt: Attempt): Journal {
                 });
                 await client.query('commit');
                 return entry;
-            } catch (error) {
-                failed = error;
-                await client.query('rollback').catch(() => {});
-            } finally {
-                client.off('error', broken);
-                client.release(failed instanceof Error && new OrchError(failed).poisonsConnection ? failed : undefined);
-            }
-            // Where the answer to the commit was lost, the journal knows.
-            const row = entry && new OrchError(failed).poisonsConnection && (await journal.history()).find((one) => one.id === id);
-            if (row) return { id, output: row.output };
-            throw failed;
+            };
+            return withClient(worker.transactions, commit).catch(async (failed) => {
+                // Where the answer to the commit was lost, the journal knows.
+                const row = entry && new OrchError(failed).poisonsConnection && (await journal.history()).find((one) => one.id === id);
+                if (row) return { id, output: row.output };
+                throw failed;
+            });
         },
         log: (line) => attempt.log(line),
         now: () => new Date(),

@@ -61,3 +61,19 @@ export function poolOf(database: Database, max?: number): pg.Pool {
     const pool = new pg.Pool({ ...config, max, ...(places.length > 1 || sessions[target] ? { Client } : {}) });
     return pool.on('error', () => {}); // of an idle connection: the next one is asked for anyway
 }
+
+/** A connection of the pool for the length of `work`; it is no more where that failed, so that nothing of it stays open. */
+export async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    const broken = () => {}; // the statement that is under way fails too
+    client.on('error', broken);
+    let failed = true;
+    try {
+        const done = await work(client);
+        failed = false;
+        return done;
+    } finally {
+        client.off('error', broken);
+        client.release(failed);
+    }
+}

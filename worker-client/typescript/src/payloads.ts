@@ -61,10 +61,6 @@ export class Payloads {
         public inlineLimit = options.inlineLimit ?? 1 << 20,
     ) {}
 
-    get stores(): boolean {
-        return this.options.store !== undefined;
-    }
-
     /** What to keep in the database for a value; `always` stores a value that the server has refused as too large. */
     async encode(value: unknown, place: string, always = false): Promise<Json> {
         const { store, codec } = this.options;
@@ -74,6 +70,12 @@ export class Payloads {
         if (!store || !bytes || (bytes.length <= this.inlineLimit && !always)) return kept;
         const hash = sha256(bytes);
         return { $orch_ref: { uri: await store.put(`${place}/${hash}.json`, bytes), size: bytes.length, sha256: hash } };
+    }
+
+    /** Puts a value that the server has refused as too large into the store. */
+    async store(kept: unknown, place: string): Promise<Json> {
+        if (!this.options.store) throw new TaskError('validation', 'no_store', 'there is no store for large values');
+        return this.encode(await this.decode(kept), place, true);
     }
 
     async decode(value: unknown, through: <T>(work: () => Promise<T>) => Promise<T> = (work) => work()): Promise<unknown> {

@@ -36,7 +36,6 @@ export interface Op {
     /** A signal: null where nothing comes in time. */
     optional?: boolean;
 }
-type Delivery = { id: string; outcome?: Outcome; late: boolean };
 
 const final = new Set(['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped', 'upstream_failed']);
 const executors = ['handler', 'command', 'http', 'callable', 'sleep', 'until', 'signal', 'approval', 'workflow'] as const;
@@ -75,7 +74,8 @@ export class Replay {
     readonly gathered = new WeakSet<Promise<unknown>>(); // waited for by ctx.all
     private readonly stepErrors = new WeakSet<object>();
     unissued = 0; // rows that the code has not asked for
-    private deliveries: Delivery[] = []; // the next one is the last
+    private deliveries: Outcome[] = []; // to be given to the code; the next one is the last
+    private given = new Set<string>(); // of which the journal tells when the code was given them
     private buffer: Entry[] = []; // asked for and not recorded
     private seen: string[] = []; // given to the code since the last entry
     private done: Done[] = [];
@@ -121,15 +121,14 @@ export class Replay {
         for (const row of rows) {
             this.rows.set(row.id, row);
             if (row.definition['update']) this.requests.replayed(row);
-            for (const id of row.definition['seen'] ?? []) this.deliveries.push({ id, late: false });
+            for (const id of row.definition['seen'] ?? []) this.deliveries.push(this.rows.get(id) ?? ({ id, state: 'unknown' } as Outcome));
             // A failed step of a run that is tried again is begun anew: nothing is known of it yet.
-            if (!isStarted(row.definition) && row.state !== 'pending') this.deliveries.push({ id: row.id, late: false });
+            if (!isStarted(row.definition) && row.state !== 'pending') this.deliveries.push(row);
         }
-        const given = new Set(this.deliveries.map(({ id }) => id));
-        const late = rows.filter((row) => isStarted(row.definition) && final.has(row.state) && !given.has(row.id));
+        this.given = new Set(this.deliveries.map(({ id }) => id));
+        const late = rows.filter((row) => isStarted(row.definition) && final.has(row.state) && !this.given.has(row.id));
         late.sort((a, b) => a.ended_at! - b.ended_at! || a.no - b.no);
-        for (const row of late) this.deliveries.push({ id: row.id, late: true });
-        this.deliveries.reverse();
+        this.deliveries = [...this.deliveries, ...late].reverse();
         this.unissued = rows.length - this.ops.size;
     }
 
@@ -155,7 +154,7 @@ export class Replay {
         if (this.requests.resume()) return;
         const next = this.deliveries.at(-1),
             op = next && this.ops.get(next.id);
-        const later = next && op && this.facts.question && !final.has(this.rows.get(next.id)!.state); // it ended after it was asked for
+        const later = op && this.facts.question && !final.has(next.state); // it ended after it was asked for
         if (op && !later) return this.deliver(op, this.deliveries.pop()!);
         if (!later && (next || this.unissued > 0)) {
             if (!this.over && this.waiting.size === 0 && this.due.length === 0 && (await this.moves(foreignGrace))) return;
@@ -199,7 +198,7 @@ export class Replay {
         this.requests.expected = true;
         const outcomes = await this.journal.outcomes(ids);
         if (outcomes.length === 0) await sleep(50);
-        this.deliveries = outcomes.map((outcome) => ({ id: outcome.id, outcome, late: true })).reverse();
+        this.deliveries = outcomes.reverse();
     }
 
     private async flush(): Promise<void> {
@@ -227,14 +226,13 @@ export class Replay {
         // One after the other, as a replay will give them.
         for (const { entry } of ended) {
             const { id, output = null, error = null } = entry;
-            this.deliveries.unshift({ id, outcome: { id, state: error ? 'failed' : 'succeeded', output, error }, late: false });
+            this.deliveries.unshift({ id, state: error ? 'failed' : 'succeeded', output, error });
         }
     }
 
-    private async deliver(op: Op, { id, outcome = this.rows.get(id)!, late }: Delivery): Promise<void> {
+    private async deliver(op: Op, { id, state, output, error }: Outcome): Promise<void> {
         if (op.settled) return;
-        if (late) this.seen.push(id);
-        const { state, output, error } = outcome;
+        if (this.waiting.has(op) && !this.given.has(id)) this.seen.push(id);
         const { payloads } = this.journal;
         if (state === 'succeeded') return this.settle(op, 'resolve', await payloads.decode(output, (work) => this.whileLoading(work)));
         if (state === 'skipped' || (state === 'timed_out' && op.optional)) return this.settle(op, 'resolve', null);

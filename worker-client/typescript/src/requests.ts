@@ -13,8 +13,7 @@ export class Requests {
     readonly conditions = new Map<Op, () => boolean>();
     /** There may be updates that nobody has taken. */
     expected = false;
-    private readonly taken = new Set<string>();
-    private readonly next: Request[] = [];
+    private next: Request[] = [];
 
     constructor(private readonly replay: Replay) {}
 
@@ -34,10 +33,10 @@ export class Requests {
 
     /** Takes the next update: whether there was one. */
     async take(): Promise<boolean> {
-        if (this.expected) {
+        if (this.expected && this.next.length === 0) {
             this.expected = false;
-            for (const request of await this.replay.journal.updates()) if (!this.taken.has(request.id)) this.next.push(request);
-            for (const { id } of this.next) this.taken.add(id);
+            // Some may be accepted and not recorded.
+            this.next = (await this.replay.journal.updates()).filter(({ id }) => !this.replay.ops.has(`update:${id}`));
         }
         const update = this.next.shift();
         if (update) await this.accept(update);

@@ -196,24 +196,19 @@ export class Session {
         this.awaitAt = tasks.busy > 0 || fruitless >= 0 ? now + pause : now;
     }
 
-    private answer(finished: Finished, status: string): void {
+    private answer(finished: Finished, status: string, why = "the result is over the server's limit"): void {
         const { taskId, runId } = finished.attempt;
         if (finished.answer) return finished.answer(status);
         if (status === 'ok' || status === 'duplicate') return;
         this.worker.say('warning', `the result of task ${taskId} of run ${runId} was refused: ${status}`);
-        if (status === 'too_large') this.tasks.refused(finished, status, "the result is over the server's limit");
+        if (status === 'too_large' || status === 'invalid_output') this.tasks.refused(finished, status, why);
     }
 
     private takeRefusal(batch: Finished[], why: OrchError): void {
         const data = /^(22|54)/.test(why.code); // of a result, not of the server
         // One result that cannot be stored must not keep its neighbours from being settled.
         this.oneByOne = data;
-        if (data && batch.length === 1) {
-            const { attempt, answer } = batch[0]!;
-            this.worker.say('error', `the result of task ${attempt.taskId} cannot be stored (${why.code}): failing the attempt`);
-            if (answer) return answer('invalid');
-            return this.tasks.refused(batch[0]!, 'invalid_output', `the output cannot be stored: ${why.message}`);
-        }
+        if (data && batch.length === 1) return this.answer(batch[0]!, 'invalid_output', `the output cannot be stored: ${why.message}`);
         this.worker.say('warning', `settling or leasing failed: ${why.code}: ${why.message}; trying again`);
         this.tasks.finished.unshift(...batch);
         // Whatever else it is (an extension that is being replaced, a right taken away), a new connection and its backoff are the answer.

@@ -15,13 +15,9 @@ export interface Finished {
     answer?(status: string): void;
     stored?: boolean;
 }
-interface Served {
-    run: TaskDefinition['run'] | WorkflowDefinition;
-    isolate?: Isolate;
-    limit: number;
-    batch?: number;
-    running: number;
-}
+type Served = { definition: TaskDefinition | WorkflowDefinition; isolate?: Isolate; running: number };
+
+const places = ({ definition: { options }, running }: Served): number => Number(options['concurrency'] ?? Infinity) - running;
 
 /** What a worker serves, and the tasks that it runs, from their lease until their results are known to be settled. */
 export class Tasks {
@@ -35,25 +31,23 @@ export class Tasks {
     constructor(private readonly worker: Worker) {}
 
     serve(definition: TaskDefinition | WorkflowDefinition): void {
-        if (definition.kind === 'workflow')
-            return void this.served.set(`:code/${definition.name}@${definition.version}`, { run: definition, limit: Infinity, running: 0 });
-        const { name, run, options } = definition;
-        const isolate = run instanceof URL ? new Isolate(run) : undefined;
-        this.served.set(name, { run, isolate, limit: options.concurrency ?? Infinity, batch: options.batch, running: 0 });
+        const { kind, name, run } = definition;
+        const handler = kind === 'workflow' ? `:code/${name}@${definition.version}` : name;
+        this.served.set(handler, { definition, isolate: run instanceof URL ? new Isolate(run) : undefined, running: 0 });
     }
 
     get workflows(): WorkflowDefinition[] {
-        return [...this.served.values()].map(({ run }) => run).filter((run) => 'kind' in run);
+        return [...this.served.values()].map(({ definition }) => definition).filter(({ kind }) => kind === 'workflow') as WorkflowDefinition[];
     }
 
     /** The handlers that are not full. */
     get open(): string[] {
-        return [...this.served].filter(([, { running, limit }]) => running < limit).map(([name]) => name);
+        return [...this.served].filter(([, one]) => places(one) > 0).map(([name]) => name);
     }
 
     /** How many tasks may come, of any handler that is open: the one with the least room bounds them all. */
     get room(): number {
-        const left = [...this.served.values()].map(({ running, limit }) => limit - running).filter((places) => places > 0);
+        const left = [...this.served.values()].map(places).filter((one) => one > 0);
         return Math.min(this.worker.options.concurrency - this.busy, ...left);
     }
 
@@ -67,7 +61,8 @@ export class Tasks {
             if (group) group.push(attempt);
             else groups.set(attempt.handler, [attempt]);
         }
-        for (const [handler, group] of groups) while (group.length > 0) this.run(group.splice(0, this.served.get(handler)?.batch ?? 1));
+        for (const [handler, group] of groups)
+            while (group.length > 0) this.run(group.splice(0, Number(this.served.get(handler)?.definition.options['batch'] ?? 1)));
     }
 
     /** Code that waits is told to the engine with the next exchange; its place is free from now on. */
@@ -85,14 +80,11 @@ export class Tasks {
 
     /** A result that the engine does not take. The lease is still ours: the value may go to the store, or else the attempt is failed in its place. */
     refused({ attempt, ended, stored }: Finished, code: string, message: string): void {
-        const { payloads } = this.worker;
         const fail = () => this.finish({ attempt, ended: { error: { class: 'validation', code, message } } });
         this.held.set(attempt.lease, attempt);
-        if (code !== 'too_large' || !payloads.stores || stored || !('output' in ended)) return fail();
-        void payloads
-            .decode(ended.output)
-            .then((value) => payloads.encode(value, `runs/${attempt.runId}`, true))
-            .then((output) => this.finish({ attempt, ended: { output }, stored: true }), fail);
+        if (code !== 'too_large' || stored || !('output' in ended)) return fail();
+        const put = this.worker.payloads.store(ended.output, `runs/${attempt.runId}`);
+        void put.then((output) => this.finish({ attempt, ended: { output }, stored: true }), fail);
     }
 
     kill(): void {
@@ -134,16 +126,16 @@ export class Tasks {
         const served = this.served.get(attempt.handler);
         const { payloads } = this.worker;
         if (!served) return [{ error: { class: 'infrastructure', code: 'not_served', message: `this worker does not serve ${attempt.handler}` } }];
-        const { run, isolate } = served;
-        if ('kind' in run) return [await runCode(this.worker, attempt, run)];
+        const { definition, isolate } = served;
+        if (definition.kind === 'workflow') return [await runCode(this.worker, attempt, definition)];
         const inputs = await Promise.all(batch.map(({ rawInput }) => payloads.decode(rawInput)));
         const encoded = async (output: unknown, { runId }: Attempt): Promise<Ended> => ({ output: await payloads.encode(output, `runs/${runId}`) });
         if (isolate) {
             const ended = await isolate.run(attempt, inputs[0], () => this.graceOf(attempt));
             return ['output' in ended ? await encoded(ended.output, attempt) : ended];
         }
-        if (!served.batch) return [await encoded(await (run as Handler)(attempt, inputs[0]), attempt)];
-        const outputs = await (run as BatchHandler)(batch.map((task, i) => ({ task, input: inputs[i] })));
+        if (!definition.options.batch) return [await encoded(await (definition.run as Handler)(attempt, inputs[0]), attempt)];
+        const outputs = await (definition.run as BatchHandler)(batch.map((task, i) => ({ task, input: inputs[i] })));
         return Promise.all(batch.map((one, i) => (outputs[i] instanceof Error ? endedBy(outputs[i]) : encoded(outputs[i], one).catch(endedBy))));
     }
 

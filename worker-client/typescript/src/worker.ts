@@ -61,10 +61,9 @@ export class Worker {
                     return sleep(500);
                 });
             }
-            await new Promise<void>((resolve) => {
-                this.onOver = resolve;
-                this.turn();
-            });
+            const over = new Promise<void>((resolve) => (this.onOver = resolve));
+            this.turn();
+            await over;
         } finally {
             if (signals) process.off('SIGTERM', stop).off('SIGINT', stop);
             this.over = true;
@@ -87,8 +86,7 @@ export class Worker {
     /** A statement for durable code: sent again where the connection was lost, until the attempt is over. */
     async call(attempt: Attempt, text: string, values: unknown[]): Promise<Row[]> {
         for (;;) {
-            if (this.over || attempt.interrupted === 'lost' || attempt.interrupted === 'draining')
-                throw new OrchError({ code: 'OR010', message: 'the lease is given up' });
+            if (attempt.interrupted === 'lost' || attempt.interrupted === 'draining') throw new OrchError({ code: 'OR010', message: 'the lease is given up' });
             try {
                 if (this.session) return await this.session.call(text, values);
             } catch (error) {
@@ -125,7 +123,10 @@ export class Worker {
         }
         const idle = this.tasks.busy === 0 && this.tasks.held.size === 0;
         if (this.stops > 1 || now >= this.drainEnd || (this.stopping && idle)) return void this.finish().then(this.onOver);
-        if (!this.session && now >= this.reconnectAt) this.reconnect();
+        if (!this.session && now >= this.reconnectAt) {
+            this.reconnectAt = Infinity; // until it is known how this ends
+            void this.connect().catch((error: Error) => this.tryLater(`not connected: ${error.message}; trying again`));
+        }
         const next = Math.min(this.drainEnd, this.session ? this.session.turn(now) : this.reconnectAt, now + 3_600_000);
         this.timer = setTimeout(() => this.turn(), Math.max(0, next - performance.now()));
     }
@@ -143,12 +144,7 @@ export class Worker {
             this.tryLater(`${why.message}; ${this.tasks.held.size} tasks go on, connecting again`);
             void session.link.close();
         });
-    }
-
-    private reconnect(): void {
-        this.reconnectAt = Infinity; // until it is known how that ended
-        const failed = (error: Error) => this.tryLater(`not connected: ${error.message}; trying again`);
-        void this.connect().then(() => this.wake(), failed);
+        this.wake();
     }
 
     private tryLater(why: string): void {
