@@ -1,4 +1,5 @@
 // What a program that uses the client sees: declarations only.
+import type { ErrorFields } from './errors.js';
 import type { Duration, Json } from './json.js';
 import type { Database } from './hosts.js';
 import type { PayloadOptions } from './payloads.js';
@@ -165,6 +166,18 @@ export interface WorkflowDefinition<I = any, O = any> {
     readonly version: string;
     readonly options: { [key: string]: Json };
     readonly run: (ctx: Context<I>, input: I) => O | Promise<O>;
+}
+
+/** What the code of a run has done, a row each; the words are those of orch.history. */
+export interface HistoryRow {
+    no: number;
+    id: string;
+    definition: { [key: string]: any };
+    state: string;
+    output: Json;
+    error: ErrorFields | null;
+    /** Seconds since 1970. */
+    ended_at: number | null;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error';

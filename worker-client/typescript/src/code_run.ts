@@ -1,11 +1,10 @@
 import type pg from 'pg';
-import type { WorkflowDefinition } from './api.js';
+import type { HistoryRow, WorkflowDefinition } from './api.js';
 import { contextOf } from './context.js';
 import { OrchError } from './errors.js';
 import { withClient } from './hosts.js';
-import { LostStep, type Entry, type HistoryRow, type Journal } from './journal.js';
 import { sleep } from './json.js';
-import { Replay, type CodeEnd, type RunFacts } from './replay.js';
+import { type CodeEnd, type Entry, type Journal, LostStep, Replay, type RunFacts } from './replay.js';
 import type { Attempt, Ended } from './task.js';
 import type { Worker } from './worker.js';
 
@@ -83,8 +82,7 @@ export async function runCode(worker: Worker, attempt: Attempt, workflow: Workfl
     const { runId, signal } = attempt;
     try {
         const input = await payloads.decode(attempt.rawInput);
-        const question = attempt.spec['query'];
-        const end = await replay(journalOf(worker, attempt), workflow, { runId, attempt: attempt.attempt, input, signal, question });
+        const end = await replay(journalOf(worker, attempt), workflow, { runId, attempt: attempt.attempt, input, signal, question: attempt.spec['query'] });
         if (end === null) return { left: true };
         return 'output' in end ? { output: await payloads.encode(end.output, `runs/${runId}`) } : end;
     } catch (error) {

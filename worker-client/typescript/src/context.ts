@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, StepOptions } from './api.js';
-import type { Definition } from './journal.js';
 import { milliseconds, snakeCased, type Duration, type Json } from './json.js';
-import type { Replay } from './replay.js';
+import type { Definition, Replay } from './replay.js';
 import { stepInPlace } from './steps.js';
 
 const seconds = (duration?: Duration): number | undefined => (duration === undefined ? undefined : milliseconds(duration) / 1000);

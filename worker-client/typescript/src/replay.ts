@@ -1,9 +1,39 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Context } from './api.js';
+import type { Context, HistoryRow, Transaction } from './api.js';
 import { errorFields, TaskError, type ErrorFields } from './errors.js';
-import type { Definition, Entry, HistoryRow, Journal, Outcome, Request } from './journal.js';
 import { sleep, type Json } from './json.js';
+import type { Payloads } from './payloads.js';
 import { Requests } from './requests.js';
+
+export type Definition = { [key: string]: any };
+export type Entry = { id: string; output?: Json; error?: ErrorFields; tags?: { [key: string]: Json }; seen?: string[]; [field: string]: any };
+export type Outcome = Pick<HistoryRow, 'id' | 'state' | 'output' | 'error'>;
+export type Waits = { steps: Entry[]; any?: string[]; all?: string[] };
+export type Request = { id: string; name: string; input: Json };
+
+/** Where the journal of a run is kept: by the engine, or in the memory of a test. */
+export interface Journal {
+    readonly payloads: Payloads;
+    history(): Promise<HistoryRow[]>;
+    record(entries: Entry[]): Promise<void>;
+    suspend(waits: Waits): Promise<'go_on' | 'suspended'>;
+    outcomes(ids: string[]): Promise<Outcome[]>;
+    /** The updates that nobody has accepted or refused. */
+    updates(): Promise<Request[]>;
+    /** Runs `work` in a transaction, and records the entry that it makes in the same. */
+    transaction(id: string, work: (tx: Transaction) => Promise<Entry>): Promise<Entry>;
+    park(error: ErrorFields): Promise<void>;
+    continueAsNew(input: Json): Promise<unknown>;
+    log(line: string): void;
+    now(): Date;
+    /** A pause before another attempt, too short for a timer. */
+    pause(ms: number, signal: AbortSignal): Promise<void>;
+    /** What a test has put in the place of a step's function. */
+    mocked?(name: string): Function | undefined;
+}
+
+/** The journal could not be written: not the step's failure. */
+export class LostStep extends Error {}
 
 export interface RunFacts {
     runId: string;
@@ -150,7 +180,8 @@ export class Replay {
         const { signal } = this.facts;
         if (signal.aborted && (signal.reason.code === 'lost' || signal.reason.code === 'draining')) return null;
         if (this.broken) throw this.broken.error;
-        if (this.divergence) return this.facts.question ? { error: this.divergence, retry: false } : this.park(this.divergence);
+        if (this.divergence && this.facts.question) return { error: this.divergence, retry: false };
+        if (this.divergence) return this.journal.park(this.divergence).then(() => null);
         if (this.requests.resume()) return;
         const next = this.deliveries.at(-1),
             op = next && this.ops.get(next.id);
@@ -349,10 +380,5 @@ export class Replay {
     diverged({ id, definition }: Pick<HistoryRow, 'id' | 'definition'>, instead: string): void {
         const message = `the history has ${id} (${target(definition)}), and ${instead}`;
         this.divergence ??= { class: 'validation', code: 'non_deterministic', message, detail: { history: { id, ...definition } } };
-    }
-
-    private async park(error: ErrorFields): Promise<null> {
-        await this.journal.park(error);
-        return null;
     }
 }

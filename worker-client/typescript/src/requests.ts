@@ -1,10 +1,9 @@
-import type { UpdateHandler } from './api.js';
+import type { HistoryRow, UpdateHandler } from './api.js';
 import { errorFields, TaskError } from './errors.js';
-import type { Entry, HistoryRow, Request } from './journal.js';
-import { inside, type CodeEnd, type Op, type Replay } from './replay.js';
+import { type CodeEnd, type Entry, type Op, type Replay, type Request, inside } from './replay.js';
 
 const unknown = (kind: string, name: string, known: Iterable<string>): TaskError =>
-    new TaskError('validation', `unknown_${kind}`, `there is no ${kind} "${name}"; there are: ${[...known].join(', ')}`);
+    new TaskError('validation', `unknown_${kind}`, `there is no ${kind} "${name}"; there are: ${[...known].join(', ') || 'none'}`);
 
 /** What running code is asked: updates, of which its journal tells, and queries, of which nothing does; and the conditions that wait for what updates change. */
 export class Requests {

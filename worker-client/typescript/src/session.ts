@@ -13,8 +13,6 @@ const quick = 20;
  * next one. Nothing is sent behind an `await_work` that sleeps but what is meant to end it.
  */
 export class Session {
-    /** It has had an answer to an exchange. */
-    works = false;
     private readonly tasks: Tasks;
     private heartbeatEvery = 5000;
     private canAwait: boolean;
@@ -73,7 +71,7 @@ export class Session {
         const next = held.size > 0 ? Math.min(this.linesAt, this.heartbeatAt) : Infinity;
         if (this.asking) return next;
 
-        const free = this.worker.stopping ? 0 : Math.max(0, this.tasks.room);
+        const free = this.worker.stops ? 0 : Math.max(0, this.tasks.room);
         if (finished.length > 0 || (free > 0 && this.tasks.hungry && !this.awaiting)) void this.exchange(free);
         else if (free === 0 || this.awaiting) return next;
         else if (now < this.awaitAt) return Math.min(next, this.awaitAt);
@@ -178,14 +176,14 @@ export class Session {
     private takeAnswer(batch: Finished[], rows: Row[], free: number): void {
         const { tasks, worker } = this;
         const now = performance.now();
-        this.works = true;
+        worker.backoff = 100;
         this.oneByOne = this.oneByOne && tasks.finished.length > 0;
         for (const { attempt } of batch) tasks.held.delete(attempt.lease);
         const refused = new Map<string, string>();
         const leased = rows.filter(({ lease, status }) => status === 'leased' || (refused.set(lease, status), false));
         for (const finished of batch) this.answer(finished, refused.get(finished.attempt.lease) ?? 'ok');
         if (tasks.held.size === 0) this.heartbeatAt = now + this.heartbeatEvery;
-        if (!worker.stopping) tasks.start(leased);
+        if (worker.stops === 0) tasks.start(leased);
         else if (leased.length > 0) void this.release(leased.map(({ lease }) => lease));
         if (leased.length > 0) this.fruitless = 0;
         else if (!this.canAwait) this.fruitless++;

@@ -1,8 +1,6 @@
 import type { InPlaceOptions, StepContext, Transaction } from './api.js';
 import { errorFields, isRetried, TaskError } from './errors.js';
-import { LostStep, type Entry } from './journal.js';
-import type { Json } from './json.js';
-import { inside, type Done, type Op, type Replay } from './replay.js';
+import { type Done, type Entry, LostStep, type Op, type Replay, inside } from './replay.js';
 
 const longDelay = 5000;
 
@@ -22,8 +20,8 @@ export function stepInPlace(replay: Replay, name: string, options: InPlaceOption
         for (let attempt = tried + 1; ; attempt++) {
             // As it will be after a replay: JSON.
             const make = async (tx?: Transaction): Promise<Entry> => {
-                const output = await inTime(attempt, tx);
-                return { id: op.id, output: asJson(await journal.payloads.encode(output, `runs/${facts.runId}`)) };
+                const output = await journal.payloads.encode(await inTime(attempt, tx), `runs/${facts.runId}`);
+                return { id: op.id, output: JSON.parse(JSON.stringify(output ?? null)) };
             };
             try {
                 if (!options.transaction) return { entry: await make(), recorded: false };
@@ -77,5 +75,3 @@ export function stepInPlace(replay: Replay, name: string, options: InPlaceOption
     else void pause.promise.then(begin, (error) => replay.settle(op, 'reject', error));
     return op.promise;
 }
-
-const asJson = (value: Json): Json => (value === null || typeof value !== 'object' ? (value ?? null) : JSON.parse(JSON.stringify(value)));

@@ -29,13 +29,14 @@ export class Attempt implements TaskContext {
     absences = 0;
     interrupted?: Interruption;
     private readonly controller = new AbortController();
+    readonly signal = this.controller.signal;
     private lines: { stream: string; line: string; at: string }[] = [];
-    private readonly timer?: NodeJS.Timeout;
+    readonly timer?: NodeJS.Timeout;
     private told?: Json;
     private toldAt = 0;
 
     constructor(row: Row) {
-        setMaxListeners(0, this.controller.signal); // one for each step that runs
+        setMaxListeners(0, this.signal); // one for each step that runs
         Object.assign(this, row);
         this.spec = row['spec'] ?? {};
         // Executors are handlers by their own name: `:http`. A question to durable code is one for whoever serves that.
@@ -51,19 +52,11 @@ export class Attempt implements TaskContext {
         if (left < 2e6) this.timer = setTimeout(() => this.interrupt('timed_out'), 1000 * left).unref();
     }
 
-    get signal(): AbortSignal {
-        return this.controller.signal;
-    }
-
     interrupt(why: Interruption): void {
         if (this.interrupted) return;
         this.interrupted = why;
         const late = `the attempt was not over after its ${this.spec['timeout_seconds'] ?? 'last'} seconds`;
         this.controller.abort(why === 'timed_out' ? new TaskError('timeout', 'timeout', late) : new CancelledError('cancelled', why, `the task is ${why}`));
-    }
-
-    over(): void {
-        clearTimeout(this.timer);
     }
 
     log(line: string, stream = 'log'): void {
@@ -76,15 +69,14 @@ export class Attempt implements TaskContext {
     }
 
     takeLines(): string | undefined {
-        if (this.lines.length === 0) return undefined;
-        return JSON.stringify(this.lines.splice(0, 5000));
+        return this.lines.length > 0 ? JSON.stringify(this.lines.splice(0, 5000)) : undefined;
     }
 
     /** At most one a second: the engine leaves out what comes sooner. */
     takeProgress(now: number): Json | undefined {
-        if (this.told === undefined || now - this.toldAt < 1000) return undefined;
+        const { told } = this;
+        if (told === undefined || now - this.toldAt < 1000) return undefined;
         this.toldAt = now;
-        const told = this.told;
         this.told = undefined;
         return told;
     }

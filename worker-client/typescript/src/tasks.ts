@@ -2,7 +2,7 @@ import type { BatchHandler, Handler, TaskDefinition, WorkflowDefinition } from '
 import { runCode } from './code_run.js';
 import { errorFields, SkipTask, type ErrorFields } from './errors.js';
 import { Isolate } from './isolate.js';
-import type { Waits } from './journal.js';
+import type { Waits } from './replay.js';
 import type { Row } from './link.js';
 import { Attempt, type Ended } from './task.js';
 import type { Worker } from './worker.js';
@@ -141,7 +141,7 @@ export class Tasks {
 
     private async end(attempt: Attempt, ended: Ended): Promise<void> {
         const { interrupted, lease } = attempt;
-        attempt.over();
+        clearTimeout(attempt.timer);
         // What comes after an abort does not count, but a success at the end of a drain does.
         if (interrupted === 'timed_out' && !('left' in ended)) ended = endedBy(attempt.signal.reason);
         if (interrupted === 'cancelled' && !('left' in ended))

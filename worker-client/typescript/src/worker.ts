@@ -21,10 +21,11 @@ export class Worker {
     private session?: Session;
     private pool?: pg.Pool;
     private first = true; // no connection yet
-    private stops = 0;
+    stops = 0;
     private drainEnd = Infinity;
     private over = false;
-    private backoff = 100;
+    /** Before the next connection; less again when one has been of use. */
+    backoff = 100;
     private reconnectAt = 0;
     private timer?: NodeJS.Timeout;
     private turnIsDue = false;
@@ -79,10 +80,6 @@ export class Worker {
         this.wake();
     }
 
-    get stopping(): boolean {
-        return this.stops > 0;
-    }
-
     /** A statement for durable code: sent again where the connection was lost, until the attempt is over. */
     async call(attempt: Attempt, text: string, values: unknown[]): Promise<Row[]> {
         for (;;) {
@@ -117,12 +114,12 @@ export class Worker {
         if (this.over) return;
         clearTimeout(this.timer);
         const now = performance.now();
-        if (this.stopping && this.drainEnd === Infinity) {
+        if (this.stops > 0 && this.drainEnd === Infinity) {
             this.drainEnd = now + this.options.drain;
             this.say('info', `stopping: ${this.tasks.busy} tasks may go on for ${this.options.drain / 1000} s`);
         }
         const idle = this.tasks.busy === 0 && this.tasks.held.size === 0;
-        if (this.stops > 1 || now >= this.drainEnd || (this.stopping && idle)) return void this.finish().then(this.onOver);
+        if (this.stops > 1 || now >= this.drainEnd || (this.stops > 0 && idle)) return void this.finish().then(this.onOver);
         if (!this.session && now >= this.reconnectAt) {
             this.reconnectAt = Infinity; // until it is known how this ends
             void this.connect().catch((error: Error) => this.tryLater(`not connected: ${error.message}; trying again`));
@@ -140,7 +137,6 @@ export class Worker {
         void session.link.lost.then((why) => {
             if (this.over) return;
             this.session = undefined;
-            if (session.works) this.backoff = 100;
             this.tryLater(`${why.message}; ${this.tasks.held.size} tasks go on, connecting again`);
             void session.link.close();
         });

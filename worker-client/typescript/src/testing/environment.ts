@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { BatchHandler, Handler, TaskContext, TaskDefinition, Transaction, WorkflowDefinition } from '../api.js';
+import type { BatchHandler, Handler, HistoryRow, TaskContext, TaskDefinition, Transaction, WorkflowDefinition } from '../api.js';
 import { replay } from '../code_run.js';
-import type { Definition, Entry, HistoryRow, Journal, Outcome, Request, Waits } from '../journal.js';
 import { Payloads } from '../payloads.js';
-import type { CodeEnd } from '../replay.js';
+import type { CodeEnd, Definition, Entry, Journal, Outcome, Request, Waits } from '../replay.js';
 import { CancelledError, errorFields, isRetried, OrchError, SkipTask, TaskError, type ErrorFields } from '../errors.js';
 import { milliseconds, type Duration, type Json } from '../json.js';
 

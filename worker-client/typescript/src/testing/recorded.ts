@@ -1,4 +1,4 @@
-import type { HistoryRow } from '../journal.js';
+import type { HistoryRow } from '../api.js';
 
 /** The history of a run on a server, for `TestEnvironment.replay`: keep it in a file, and know whether changed code still goes its way. */
 export async function recordedHistory(db: { query(text: string, values: unknown[]): Promise<{ rows: any[] }> }, run: string): Promise<HistoryRow[]> {
