@@ -75,6 +75,15 @@ const workflows = [
         await ctx.wait('1 hour');
         return ask(ctx);
     }),
+    defineWorkflow('approves', async (ctx) => {
+        try {
+            const { approved } = await ctx.approval('may_we', { timeout: day });
+            return { approved };
+        } catch (error) {
+            if ((error as TaskError).errorClass !== 'timeout') throw error;
+            return { approved: null };
+        }
+    }),
     defineWorkflow('asks', async (ctx) => [await ctx.signal('answer'), await ctx.signal('answer')]),
     defineWorkflow('parallel', (ctx) => ctx.all([1, 2, 3].map((n) => ctx.step<number>('echo', n)))),
     defineWorkflow('first', (ctx) => Promise.race([ctx.signal('answer'), ctx.wait(day).then(() => 'late')])),
@@ -181,7 +190,7 @@ workflows.push(
 );
 
 const [verb] = process.argv.slice(2);
-if (verb === 'can') console.log(JSON.stringify(['transaction']));
+if (verb === 'can') console.log(JSON.stringify(['transaction', 'approval']));
 else if (verb === 'yaml') {
     const chunks: Buffer[] = [];
     for await (const chunk of process.stdin) chunks.push(chunk);

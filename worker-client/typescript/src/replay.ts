@@ -183,8 +183,8 @@ export class Replay {
         if (this.divergence && this.facts.question) return { error: this.divergence, retry: false };
         if (this.divergence) return this.journal.park(this.divergence).then(() => null);
         if (this.requests.resume()) return;
-        const next = this.deliveries.at(-1),
-            op = next && this.ops.get(next.id);
+        const next = this.deliveries.at(-1);
+        const op = next && this.ops.get(next.id);
         const later = op && this.facts.question && !final.has(next.state); // it ended after it was asked for
         if (op && !later) return this.deliver(op, this.deliveries.pop()!);
         if (!later && (next || this.unissued > 0)) {
@@ -198,10 +198,9 @@ export class Replay {
     }
 
     private async goOn(): Promise<CodeEnd | void> {
-        const { signal } = this.facts;
-        if (signal.aborted && !this.raised) {
+        if (this.facts.signal.aborted && !this.raised) {
             this.raised = true;
-            for (const op of [...this.waiting, ...this.requests.conditions.keys()]) this.settle(op, 'reject', signal.reason);
+            for (const op of [...this.waiting, ...this.requests.conditions.keys()]) this.settle(op, 'reject', this.facts.signal.reason);
             return;
         }
         if (this.done.length > 0) return this.recordDone();

@@ -30,16 +30,17 @@ export class Requests {
         return false;
     }
 
-    /** Takes the next update: whether there was one. */
+    /** Takes the next update: whether there may have been one, so that time has gone by. */
     async take(): Promise<boolean> {
-        if (this.expected && this.next.length === 0) {
+        if (this.next.length === 0) {
+            if (!this.expected) return false;
             this.expected = false;
             // Some may be accepted and not recorded.
             this.next = (await this.replay.journal.updates()).filter(({ id }) => !this.replay.ops.has(`update:${id}`));
         }
         const update = this.next.shift();
         if (update) await this.accept(update);
-        return update !== undefined;
+        return true;
     }
 
     private async accept({ id, name, input: kept }: Request): Promise<void> {

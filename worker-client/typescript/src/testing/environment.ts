@@ -231,9 +231,11 @@ export class TestRun<O = any> {
             const next = this.environment.nextDue();
             if (next === Infinity)
                 throw new Error(
-                    `the run waits for ${this.open()
-                        .map((row) => row.id)
-                        .join(', ')}, and nothing of it will come by itself`,
+                    `the run waits for ${
+                        this.open()
+                            .map((row) => row.id)
+                            .join(', ') || 'an update'
+                    }, and nothing of it will come by itself`,
                 );
             await this.environment.advance(Math.max(0, next - this.environment.time));
         }
