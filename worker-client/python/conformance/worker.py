@@ -214,10 +214,7 @@ def effect(connection, ctx, name):
 @orch.workflow()
 async def dies(ctx, input):
     def do(name):
-        import psycopg
-
-        with psycopg.connect(os.environ["ORCH_DATABASE_URL"], autocommit=True) as connection:
-            effect(connection, ctx, name)
+        outside(ctx, name)
         if name == "two" and once(ctx, name):
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -242,6 +239,68 @@ async def changes(ctx, input):
     name = await ctx.step("other", lambda: "other") if new else await ctx.step("first", lambda: "first")
     await ctx.wait(3600)
     return name
+
+
+def outside(ctx, name):
+    import psycopg
+
+    with psycopg.connect(os.environ["ORCH_DATABASE_URL"], autocommit=True) as connection:
+        effect(connection, ctx, name)
+
+
+@orch.workflow()
+async def cart(ctx, input):
+    items, paid = [], False
+
+    def item(asked):
+        at = asked.get("at") if isinstance(asked, dict) else None
+        if not isinstance(at, int):
+            raise orch.TaskError("validation", "bad_arguments", "at is a number")
+        return items[at] if 0 <= at < len(items) else None
+
+    def breaks(_):
+        raise Exception("broken on purpose")
+
+    def text_only(asked):
+        outside(ctx, "validated")
+        if not isinstance(asked.get("item"), str) or not asked["item"]:
+            raise orch.TaskError("validation", "bad_item", "an item is a text")
+
+    async def add(asked):
+        items.append(asked["item"])
+        return {"count": len(items)}
+
+    async def check(asked):
+        said = await ctx.step("echo", asked["value"])
+        await ctx.step("remember", lambda: outside(ctx, "remembered"))
+        return {"value": said}
+
+    async def dies(_):
+        def do():
+            outside(ctx, "once")
+            if once(ctx, "once"):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        await ctx.step("once", do)
+        return {"survived": True}
+
+    async def fails(_):
+        raise orch.TaskError("handler", "no_luck", "broken on purpose")
+
+    async def pay(_):
+        nonlocal paid
+        await ctx.wait(3600)
+        paid = True
+        return {"paid": True}
+
+    ctx.query("items", lambda _: items)
+    ctx.query("item", item)
+    ctx.query("breaks", breaks)
+    ctx.update("add", add, text_only)
+    for handle in (check, dies, fails, pay):
+        ctx.update(handle.__name__, handle)
+    await ctx.condition(lambda: paid)
+    return {"items": items}
 
 
 if sys.argv[1:] == ["can"]:

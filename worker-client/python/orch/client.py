@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import time
 import uuid
 from dataclasses import dataclass
@@ -106,6 +107,19 @@ class Calls:
             options["form"] = Jsonb(options["form"])
         return self._function("approve", [run, task], options, lambda rows: None)
 
+    def query(self, run: Run, name: str, input: Any, timeout: Duration) -> Call[Any]:
+        return Call("call orch.query(%s, %s, %s, %s)", [run, name, self._json(input), datetime.timedelta(seconds=seconds_of(timeout))], self._answer)
+
+    def update(self, run: Run, name: str, input: Any, id: str | None) -> Call[str]:
+        return self._function("update", [run, name, self._json(input), id], {}, lambda rows: str(rows[0]["id"]), "update as id")
+
+    def await_update(self, run: Run, id: str, timeout: Duration | None) -> Call[Any]:
+        limit = None if timeout is None else datetime.timedelta(seconds=seconds_of(timeout))
+        return Call("call orch.await_update(%s, %s, %s)", [run, id, limit], self._answer)
+
+    def _answer(self, rows: Rows) -> Any:
+        return self.payloads.decode(rows[0]["answer"])
+
     def status(self, run: Run) -> Call[Fields]:
         def read(rows: Rows) -> Fields:
             if not rows:
@@ -144,9 +158,13 @@ class Calls:
         return Call(HISTORY, [run, run], read)
 
 
-def refusal(refused: psycopg.Error) -> Error:
+def refusal(refused: psycopg.Error, payloads: Payloads) -> Error:
     diagnostics = refused.diag
-    return Error(refused.sqlstate or "08006", diagnostics.message_primary or str(refused), diagnostics.message_detail or "", diagnostics.message_hint or "")
+    message, detail = diagnostics.message_primary or str(refused), diagnostics.message_detail or ""
+    if refused.sqlstate == "OR041":
+        failed = payloads.show(json.loads(detail))
+        return Error("OR041", str(failed.get("message", message)), detail, error=failed)
+    return Error(refused.sqlstate or "08006", message, detail, diagnostics.message_hint or "")
 
 
 def check_waiting(autocommit: bool) -> None:
@@ -194,14 +212,14 @@ class Client:
                 cursor.execute(call.sql, call.values)
                 return call.read(cursor.fetchall())
         except psycopg.Error as refused:
-            raise refusal(refused) from refused
+            raise refusal(refused, self.payloads) from refused
 
     def _wait(self, sql: str, *values: Any) -> None:
         check_waiting(self.connection.autocommit)
         try:
             self.connection.execute(sql, values)
         except psycopg.Error as refused:
-            raise refusal(refused) from refused
+            raise refusal(refused, self.payloads) from refused
 
     def register(self, spec: Any) -> Registered:
         return self._run(self._calls.register(spec))
@@ -244,6 +262,17 @@ class Client:
 
     def approve(self, run: Run, task: str, approved: bool = True, comment: str | None = None, form: Any = None) -> None:
         self._run(self._calls.approve(run, task, {"approved": approved, "comment": comment, "form": form}))
+
+    def query(self, run: Run, name: str, input: Any = None, *, timeout: Duration = 10) -> Any:
+        """What the code of a run says: nothing of it is in its history. Error OR041 has what the code raised as `error`."""
+        check_waiting(self.connection.autocommit)
+        return self._run(self._calls.query(run, name, input, timeout))
+
+    def update(self, run: Run, name: str, input: Any = None, *, id: str | None = None, timeout: Duration | None = None) -> Any:
+        """Has the code of a run do something, once for each id, and gives the answer. Error OR041: it was refused or failed, see `error`."""
+        check_waiting(self.connection.autocommit)
+        sent = self._run(self._calls.update(run, name, input, id))
+        return self._run(self._calls.await_update(run, sent, timeout))
 
     def cancel(self, run: Run, force: bool = False) -> str:
         return self._run(self._calls.state("cancel", run, {"force": force}))
@@ -289,7 +318,7 @@ class AsyncClient:
                 await cursor.execute(call.sql, call.values)
                 return call.read(await cursor.fetchall())
         except psycopg.Error as refused:
-            raise refusal(refused) from refused
+            raise refusal(refused, self.payloads) from refused
 
     async def _wait(self, sql: str, *values: Any) -> None:
         connection = await self._open()
@@ -297,7 +326,7 @@ class AsyncClient:
         try:
             await connection.execute(sql, values)
         except psycopg.Error as refused:
-            raise refusal(refused) from refused
+            raise refusal(refused, self.payloads) from refused
 
     async def register(self, spec: Any) -> Registered:
         return await self._run(self._calls.register(spec))
@@ -337,6 +366,15 @@ class AsyncClient:
 
     async def approve(self, run: Run, task: str, approved: bool = True, comment: str | None = None, form: Any = None) -> None:
         await self._run(self._calls.approve(run, task, {"approved": approved, "comment": comment, "form": form}))
+
+    async def query(self, run: Run, name: str, input: Any = None, *, timeout: Duration = 10) -> Any:
+        check_waiting((await self._open()).autocommit)
+        return await self._run(self._calls.query(run, name, input, timeout))
+
+    async def update(self, run: Run, name: str, input: Any = None, *, id: str | None = None, timeout: Duration | None = None) -> Any:
+        check_waiting((await self._open()).autocommit)
+        sent = await self._run(self._calls.update(run, name, input, id))
+        return await self._run(self._calls.await_update(run, sent, timeout))
 
     async def cancel(self, run: Run, force: bool = False) -> str:
         return await self._run(self._calls.state("cancel", run, {"force": force}))

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import inspect
 import random
 import uuid
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, TypeVar, overload
@@ -35,10 +36,7 @@ class Context:
         self.run_id, self.input, self.attempt, self.idempotency_key = task.run_id, task.input, task.attempt, task.idempotency_key
 
     @overload
-    def step(self, name: str, what: Callable[..., Awaitable[T]], *, transaction: bool = False, **options: Any) -> asyncio.Future[T]: ...
-
-    @overload
-    def step(self, name: str, what: Callable[..., T], *, transaction: bool = False, **options: Any) -> asyncio.Future[T]: ...
+    def step(self, name: str, what: Callable[..., Awaitable[T] | T], *, transaction: bool = False, **options: Any) -> asyncio.Future[T]: ...
 
     @overload
     def step(self, name: str, what: Any = None, *, transaction: bool = False, **options: Any) -> asyncio.Future[Any]: ...
@@ -84,19 +82,33 @@ class Context:
     async def gather(self, *awaitables: Awaitable[Any], return_exceptions: bool = False) -> list[Any]:
         """All results, in the order of the calls. Unlike asyncio.gather it waits for all even if one fails, and so the run is woken once."""
         futures = [asyncio.ensure_future(each) for each in awaitables]
-        group = frozenset(future for future in futures if not isinstance(future, asyncio.Task))
-        if len(group) == len(futures):
-            self._execution.gathered.append(group)
+        self._execution.gathered.append(group := frozenset(futures))
         try:
             results = await asyncio.gather(*futures, return_exceptions=True)
         finally:
-            if group in self._execution.gathered:
-                self._execution.gathered.remove(group)
-        if not return_exceptions:
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result
+            self._execution.gathered.remove(group)
+        failed = next((result for result in results if isinstance(result, BaseException)), None)
+        if failed and not return_exceptions:
+            raise failed
         return list(results)
+
+    def query(self, name: str, answer: Callable[[Any], Any]) -> None:
+        """What orch.query may ask of the run: answer(input) looks at what the code knows, and returns at once. Declared before the first await."""
+        if inspect.iscoroutinefunction(answer):
+            raise TypeError(f"query {name} is an async function: it could wait, and a query only looks")
+        self._execution.queries[name] = answer
+
+    def update(self, name: str, handle: Callable[[Any], Any], validate: Callable[[Any], Any] | None = None) -> None:
+        """What orch.update may ask the code to do: handle(input) is a branch of it, with steps and waits, and what it returns is the answer.
+
+        validate(input) may raise, and nothing has happened; it is asked once and not in replays. Declared before the first await.
+        """
+        self._execution.updates[name] = (handle, validate)
+
+    def condition(self, holds: Callable[[], Any]) -> asyncio.Future[None]:
+        """Until holds() is true: it is asked whenever the code is blocked, after an update has been handled say."""
+        self._execution.conditions.append((holds, waiter := self._execution.loop.create_future()))
+        return waiter
 
     def patched(self, id: str) -> bool:
         """Whether this run takes the new way: false in one that passed here before the change was made."""

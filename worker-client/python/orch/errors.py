@@ -15,11 +15,11 @@ VALIDATION = ("22", "23", "42")
 
 
 class Error(Exception):
-    """A refusal of the server, or a connection that is not there. Branch on `code`."""
+    """A refusal of the server, or a connection that is not there. Branch on `code`. `error` is that of the code which was asked, where it is one (OR041)."""
 
-    def __init__(self, code: str, message: str, detail: str = "", hint: str = "") -> None:
+    def __init__(self, code: str, message: str, detail: str = "", hint: str = "", error: Any = None) -> None:
         super().__init__(message)
-        self.code, self.message, self.detail, self.hint = code, message, detail, hint
+        self.code, self.message, self.detail, self.hint, self.error = code, message, detail, hint, error
 
     def __str__(self) -> str:
         return "\n".join(filter(None, (f"{self.code}: {self.message}", self.detail, self.hint)))

@@ -9,14 +9,6 @@ import contextvars
 from collections import deque
 from typing import Any, Callable, Coroutine
 
-NOT_DURABLE = "durable code cannot do this by itself: wait by ctx.wait(), do what looks at the world in ctx.step(name, function)"
-
-
-class NotDurable(RuntimeError):
-    def __init__(self) -> None:
-        super().__init__(NOT_DURABLE)
-
-
 class BlockedLoop(asyncio.AbstractEventLoop):
     def __init__(self) -> None:
         self._ready: deque[asyncio.Handle] = deque()
@@ -24,10 +16,9 @@ class BlockedLoop(asyncio.AbstractEventLoop):
 
     def run_ready(self) -> None:
         """Until the code is blocked. The loop that this is called in stands aside meanwhile."""
-        outer = asyncio.get_running_loop()
-        running = asyncio.current_task()
-        if running:
-            asyncio.tasks._leave_task(outer, running)
+        outer, running = asyncio.get_running_loop(), asyncio.current_task()
+        assert running
+        asyncio.tasks._leave_task(outer, running)
         asyncio._set_running_loop(self)
         try:
             while self._ready:
@@ -36,8 +27,7 @@ class BlockedLoop(asyncio.AbstractEventLoop):
                     handle._run()
         finally:
             asyncio._set_running_loop(outer)
-            if running:
-                asyncio.tasks._enter_task(outer, running)
+            asyncio.tasks._enter_task(outer, running)
 
     def forget(self) -> None:
         """Ends what is still suspended; GeneratorExit is raised where it waits."""
@@ -69,25 +59,10 @@ class BlockedLoop(asyncio.AbstractEventLoop):
     def get_debug(self) -> bool:
         return False
 
-    def is_running(self) -> bool:
-        return True
-
-    def is_closed(self) -> bool:
-        return False
-
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """An error that nobody looked at: of a step that was not awaited, say."""
 
-    def call_later(self, *_: Any, **__: Any) -> asyncio.TimerHandle:
-        raise NotDurable
+    def _refused(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("durable code cannot do this by itself: wait by ctx.wait(), do what looks at the world in ctx.step(name, function)")
 
-    call_at = call_later  # type: ignore[assignment]
-
-    def time(self) -> float:
-        raise NotDurable
-
-    def call_soon_threadsafe(self, *_: Any, **__: Any) -> asyncio.Handle:
-        raise NotDurable
-
-    def run_in_executor(self, *_: Any, **__: Any) -> Any:
-        raise NotDurable
+    call_later = call_at = time = call_soon_threadsafe = run_in_executor = _refused  # type: ignore[assignment]

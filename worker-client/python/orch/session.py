@@ -7,9 +7,10 @@ with it do not, so what is sent behind it is followed by nudges until it has end
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import deque
-from typing import Any, Callable, Iterable, NamedTuple, Sequence
+from typing import Any, Callable, Iterable, Iterator
 
 from psycopg import OperationalError, conninfo, pq
 from psycopg.pq.abc import PGconn, PGresult
@@ -17,12 +18,8 @@ from psycopg.pq.abc import PGconn, PGresult
 from .errors import Error
 
 Row = dict[str, str | None]
+Answer = asyncio.Future[list[Row]]
 Parameter = str | int | float | bool | None
-
-
-class Statement(NamedTuple):
-    answer: asyncio.Future[list[Row]]
-    sleeps: bool
 
 
 def array(items: Iterable[str]) -> str:
@@ -44,7 +41,8 @@ class Session:
     def __init__(self, database: PGconn) -> None:
         self._pg = database
         self._loop = asyncio.get_running_loop()
-        self._in_flight: deque[Statement] = deque()
+        self._in_flight: deque[Answer] = deque()
+        self._sleeper: Answer | None = None
         self._rows: list[Row] = []
         self._failure: Error | None = None
         self._nudge: asyncio.TimerHandle | None = None
@@ -65,64 +63,56 @@ class Session:
             raise Error("08001", "cannot connect to the database", why, "Check the URL or the PG* variables, and that the server runs.")
         return cls(opened)
 
-    def send(self, sql: str, parameters: Sequence[Parameter] = (), *, sleeps: bool = False) -> asyncio.Future[list[Row]]:
-        """Sends at once, answers later. `sleeps` is said of await_work."""
-        answer: asyncio.Future[list[Row]] = self._loop.create_future()
+    def send(self, sql: str, *parameters: Parameter) -> Answer:
+        """Sends at once; the answer comes later."""
+        answer: Answer = self._loop.create_future()
         if self.closed:
             answer.set_exception(Error("08006", "the connection to the database is closed"))
             return answer
-        if sleeps:
-            self.interrupted = False
-        elif self.asleep and self._nudge is None:
+        if self.asleep and self._nudge is None:
             self.interrupted = True
             self._nudge = self._loop.call_later(0.001, self._send_nudge, 0.002)
-        values = [None if value is None else str(value).encode() for value in parameters]
-        try:
-            self._pg.send_query_params(sql.encode(), values)
+        self._in_flight.append(answer)
+        with self._losing():
+            self._pg.send_query_params(sql.encode(), [None if value is None else str(value).encode() for value in parameters])
             self._pg.pipeline_sync()
-            self._in_flight.append(Statement(answer, sleeps))
             self._flush()
-        except OperationalError as broken:
-            if not self._in_flight or self._in_flight[-1].answer is not answer:
-                self._in_flight.append(Statement(answer, sleeps))
-            self._lose(str(broken))
         return answer
 
-    async def call(self, sql: str, *parameters: Parameter) -> list[Row]:
-        return await self.send(sql, parameters)
+    def sleep(self, sql: str, *parameters: Parameter) -> Answer:
+        """Sends what may take its time, and is ended by whatever is sent behind it."""
+        self._sleeper = self.send(sql, *parameters)
+        self.interrupted = False
+        return self._sleeper
 
     @property
     def asleep(self) -> bool:
-        return any(statement.sleeps for statement in self._in_flight)
+        return self._sleeper is not None and not self._sleeper.done()
 
-    def close(self) -> None:
-        self._lose("closed")
+    @contextlib.contextmanager
+    def _losing(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as broken:
+            self.close(str(broken))
 
     def _send_nudge(self, delay: float) -> None:
         self._nudge = None
-        if self.closed or not self.asleep:
-            return
-        try:
-            self._pg.send_flush_request()
-            self._flush()
-        except OperationalError as broken:
-            return self._lose(str(broken))
-        self._nudge = self._loop.call_later(delay, self._send_nudge, min(delay * 2, 1.0))
+        if self.asleep:
+            with self._losing():
+                self._pg.send_flush_request()
+                self._flush()
+                self._nudge = self._loop.call_later(delay, self._send_nudge, min(delay * 2, 1.0))
 
     def _flush(self) -> None:
-        if self._pg.flush():
-            self._loop.add_writer(self._socket, self._write)
-        else:
-            self._loop.remove_writer(self._socket)
-
-    def _write(self) -> None:
-        try:
-            self._flush()
-        except OperationalError as broken:
-            self._lose(str(broken))
+        with self._losing():
+            if self._pg.flush():
+                self._loop.add_writer(self._socket, self._flush)
+            else:
+                self._loop.remove_writer(self._socket)
 
     def _receive(self) -> None:
-        try:
+        with self._losing():
             self._pg.consume_input()
             while self._in_flight and not self._pg.is_busy():
                 result = self._pg.get_result()
@@ -131,27 +121,18 @@ class Session:
                         raise OperationalError("the server closed the connection")
                     continue  # ends one statement; the Sync behind it ends its transaction, and only then it is committed
                 if result.status == pq.ExecStatus.PIPELINE_SYNC:
-                    self._finish()
+                    answer, rows, failure = self._in_flight.popleft(), self._rows, self._failure
+                    self._rows, self._failure = [], None
+                    if not answer.done():
+                        answer.set_exception(failure) if failure else answer.set_result(rows)
                 elif result.status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
                     self._rows = rows_of(result)
                 else:
                     self._failure = error_of(result)
                     if self._failure.poisons_connection or self._pg.status != pq.ConnStatus.OK:
-                        return self._lose(self._failure.message, self._failure.code)
-        except OperationalError as broken:
-            self._lose(str(broken))
+                        return self.close(self._failure.message, self._failure.code)
 
-    def _finish(self) -> None:
-        statement = self._in_flight.popleft()
-        rows, failure, self._rows, self._failure = self._rows, self._failure, [], None
-        if statement.answer.done():
-            return
-        if failure:
-            statement.answer.set_exception(failure)
-        else:
-            statement.answer.set_result(rows)
-
-    def _lose(self, why: str, code: str = "08006") -> None:
+    def close(self, why: str = "closed", code: str = "08006") -> None:
         if self.closed:
             return
         self.closed = True
@@ -161,8 +142,7 @@ class Session:
             self._nudge.cancel()
         self._pg.finish()
         self.on_lost()
-        while self._in_flight:
-            answer = self._in_flight.popleft().answer
+        for answer in self._in_flight:
             if not answer.done():
                 answer.set_exception(Error(code, "the connection to the database broke", why.strip()))
                 answer.exception()  # some are awaited by nobody

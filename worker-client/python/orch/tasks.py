@@ -103,10 +103,6 @@ class Registry:
 
         return declare
 
-    def add(self, other: Registry) -> None:
-        self.tasks |= other.tasks
-        self.workflows |= other.workflows
-
 
 registry = Registry()
 task = registry.task

@@ -1,7 +1,6 @@
 """Tests of workflows: in memory without a server, where time is moved and steps are mocked, or on a server that is thrown away."""
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import copy
 import datetime
@@ -15,13 +14,13 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
 from .children import checked_batch
 from .context import Duration, seconds_of
 from .durable import Execution
-from .errors import Error, Fields, RunFailed, error, failure, is_retryable
-from .journal import FINAL, Entry, executor_of
+from .errors import Error, Fields, RunFailed, error, failure, is_retryable, raised_from
+from .journal import FINAL, Entry, Journal, executor_of
 from .payloads import Payloads
 from .tasks import Registry, Task, registry
 
@@ -43,6 +42,7 @@ class MemoryRun:
         self._waits: tuple[bool, list[str]] | None = None  # for all or any of these
         self._due: dict[str, datetime.datetime] = {}
         self._parent: tuple[MemoryRun, Entry] | None = None
+        self._updates: dict[str, tuple[str, Any]] = {}
         self._attempt = 0
         self._continued: MemoryRun | None = None
 
@@ -92,7 +92,7 @@ class Environment:
         while (due := self._next_due()) and due[0] <= end:
             self.now, run, row = max(self.now, due[0]), due[1], due[2]
             run._due.pop(row.id)
-            self._finish(run, row, "timed_out" if "signal" in (row.definition or {}) else "succeeded", {})
+            self._finish(run, row, "timed_out" if "signal" in row.definition else "succeeded", {})
             await self.run()
         self.now = end
 
@@ -111,13 +111,37 @@ class Environment:
     async def signal(self, run: MemoryRun, name: str, payload: Any = None) -> None:
         if run.state != "running":
             raise Error("OR020", f"run {run.id} is over")
-        waiting = [row for row in run.history if row.state == "waiting" and executor_of(row.definition or {}) == ("signal", name)]
+        waiting = [row for row in run.history if row.state == "waiting" and executor_of(row.definition) == ("signal", name)]
         if waiting:
             run._due.pop(waiting[0].id, None)
             self._finish(run, waiting[0], "succeeded", payload)
         else:
             run._signals.append((name, payload))
         await self.run()
+
+    async def query(self, run: MemoryRun, name: str, input: Any = None) -> Any:
+        """What the code says to a query; raises what its function raises."""
+        answer = await self._execution(run, Memory(self, run)).run({"name": name, "input": copied(input)}) or {}
+        if "error" in answer:
+            raise raised_from(answer["error"])
+        return copied(answer["output"])
+
+    async def update(self, run: MemoryRun, name: str, input: Any = None, id: str | None = None) -> Any:
+        """The answer to an update, or TaskError; TimeoutError where it takes time or a signal: asked again under the same id it tells then."""
+        id = id or str(uuid.uuid4())
+        if run._updates.setdefault(id, (name, copied(input))) != (name, copied(input)):
+            raise Error("OR004", f"update {id} of run {run.id} is there with another name or input")
+        if run.state == "running":
+            run._waits = None
+            await self.run()
+        answer = next((row for row in run.history if row.id == f"answer:{id}" or (row.id == f"update:{id}" and row.error)), None)
+        if answer is None and run.state != "running":
+            raise Error("OR020", f"run {run.id} is over")
+        if answer is None:
+            raise TimeoutError(f"update {id} is not answered yet")
+        if answer.error:
+            raise raised_from(answer.error)
+        return answer.output
 
     async def cancel(self, run: MemoryRun) -> None:
         self._end(run, "cancelled", None, error("cancelled", "cancelled", "the run was cancelled"))
@@ -145,23 +169,26 @@ class Environment:
                 self._finish(run, row, "cancelled")
         for child in self.runs:
             if child._parent and child._parent[0] is run and child.state == "running":
-                if (child._parent[1].definition or {})["workflow"].get("parent_close") != "abandon":
+                if child._parent[1].definition["workflow"].get("parent_close") != "abandon":
                     self._end(child, "cancelled", None, error("cancelled", "cancelled", "its parent ended"))
         if run._parent and run._parent[1].state not in FINAL:
             parent, row = run._parent
             self._finish(parent, row, state, output, failed)
 
-    async def _execute(self, run: MemoryRun) -> None:
-        run._waits = None
-        run._attempt += 1
-        code = self.tasks.workflows[run.workflow, run.version]
-
+    def _execution(self, run: MemoryRun, journal: Memory) -> Execution:
         def tell(kind: str, value: Any) -> None:
             if kind == "log":
                 run.logs.append(value[1])
 
-        task = memory_task(run, "main", "code", run.workflow, {"code": {"workflow": run.workflow, "version": run.version}}, run.input, 1, tell)
-        result = await Execution(code.function, task, Memory(self, run), Payloads()).run()
+        task = memory_task(run, "main", "code", run.workflow, {"code": {"workflow": run.workflow, "version": run.version}}, copied(run.input), 1, tell)
+        return Execution(self.tasks.workflows[run.workflow, run.version].function, task, journal, Payloads())
+
+    async def _execute(self, run: MemoryRun) -> None:
+        run._waits = None
+        run._attempt += 1
+        journal = Memory(self, run)
+        result = await self._execution(run, journal).run()
+        await journal.record((result or {}).pop("steps", []))
         if result is None or run.state != "running":
             return
         if "error" in result:
@@ -171,7 +198,7 @@ class Environment:
 
     async def _handle(self, run: MemoryRun, row: Entry) -> None:
         """A step on `any worker`, with its retries and without their pauses."""
-        definition = row.definition or {}
+        definition = row.definition
         executor, name = executor_of(definition)
         handler = self.tasks.tasks.get(name)
         step = row.id.rpartition("#")[0]
@@ -216,7 +243,7 @@ def memory_task(run: MemoryRun, id: str, executor: str, name: str, spec: Fields,
                  "traceparent": None, "idempotency_key": f"{run.id}:{id}"}, tell)
 
 
-class Memory:
+class Memory(Journal):
     """The journal of a run of an Environment."""
 
     def __init__(self, environment: Environment, run: MemoryRun) -> None:
@@ -259,7 +286,11 @@ class Memory:
     async def suspend(self, waits: Fields) -> bool:
         await self.record(waits.get("steps", []))
         self._run._waits = ("all" in waits, waits.get("all") or waits["any"])
-        return not self._environment._wanted(self._run)
+        return not self._environment._wanted(self._run) and not await self.updates()
+
+    async def updates(self) -> list[tuple[str, str, Any]]:
+        decided = {row.id for row in self._run.history}
+        return [(id, name, copied(input)) for id, (name, input) in self._run._updates.items() if f"update:{id}" not in decided]
 
     async def outcomes(self, ids: Sequence[str]) -> list[Entry]:
         return copy.deepcopy(sorted((self._run[id] for id in ids if self._run[id].state in FINAL), key=lambda row: row.ended_at))
@@ -272,15 +303,10 @@ class Memory:
         next_run._signals, self._run._signals = self._run._signals, []
         self._environment._end(self._run, "succeeded", {"continued_as": next_run.id})
 
-    async def release(self) -> None:
-        self._run._waits = None
-
-    async def transaction(self, function: Callable[..., Any], lock: asyncio.Lock, entry: Callable[[Any], list[Fields]]) -> Any:
+    @contextlib.asynccontextmanager
+    async def transaction(self, function: Callable[..., Any]) -> AsyncIterator[tuple[Any, Callable[[list[Fields]], Awaitable[None]]]]:
         value = function(self._environment.connection)
-        value = await value if inspect.isawaitable(value) else value
-        async with lock:
-            await self.record(entry(value))
-        return value
+        yield await value if inspect.isawaitable(value) else value, self.record
 
     async def pause(self, seconds: float) -> None:
         self._environment.now += datetime.timedelta(seconds=seconds)
@@ -327,6 +353,7 @@ async def replay(function: Callable[..., Any], history: Sequence[Entry | Fields]
     journal = Replay(environment, run)
     task = memory_task(run, "main", "code", "replay", {}, input, 1, lambda kind, value: None)
     result = await Execution(function, task, journal, Payloads()).run()
+    await journal.record((result or {}).get("steps", []))
     if run.parked:
         raise RunFailed(run.id, "parked", run.parked)
     if result and "error" in result:
