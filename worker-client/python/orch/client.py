@@ -32,6 +32,8 @@ HISTORY = """
     select task_id as id, kind as state, data as output, null::jsonb as error, null as ended_at, 0 as no
     from orch.events where run_id = %s and kind in ('task_added', 'step_recorded')
     union all
+    select 'update:' || id, 'update', to_jsonb(id), null, null, 0 from orch.updates where run_id = %s
+    union all
     select task_id, state, output, error, finished_at::text, task_no from orch.tasks where run_id = %s and task_no > 0"""
 
 
@@ -146,16 +148,17 @@ class Calls:
 
     def history(self, run: Run) -> Call[list[Fields]]:
         def read(rows: Rows) -> list[Fields]:
+            updates = {row["id"]: {"update": row["output"]} for row in rows if row["state"] == "update"}
             definitions = {}
             for row in rows:
-                if row["no"] == 0:
+                if row["no"] == 0 and row["state"] != "update":
                     data, in_place = row["output"], row["state"] == "step_recorded"
                     kept = ("seen",) if in_place else data.keys() - {"input", "state"}
                     definitions[row["id"]] = {key: data[key] for key in kept if key in data} | ({"step": True} if in_place else {})
-            tasks = [row | {"definition": definitions[row["id"]]} for row in rows if row["no"]]
+            tasks = [row | {"definition": definitions[row["id"]] | updates.get(row["id"], {})} for row in rows if row["no"]]
             return sorted(tasks, key=lambda row: int(row["no"]))
 
-        return Call(HISTORY, [run, run], read)
+        return Call(HISTORY, [run, run, run], read)
 
 
 def refusal(refused: psycopg.Error, payloads: Payloads) -> Error:

@@ -148,3 +148,30 @@ async def asks(ctx, input):
 async def again(ctx, input):
     await ctx.step("before", lambda: (PLACE / "before").open("a").write("x"))
     return await ctx.step("look", lambda: (PLACE / "there").read_text(), retries=0)
+
+
+@orch.workflow()
+async def basket(ctx, input):
+    items, closed = [], False
+
+    async def add(item):
+        items.append(await ctx.step("echo", item))
+        return len(items)
+
+    async def close(_):
+        nonlocal closed
+        closed = True
+
+    def at(index):
+        return items[index]
+
+    def not_empty(item):
+        if not item:
+            raise ValueError("an item is no empty text")
+
+    ctx.query("items", lambda _: items)
+    ctx.query("at", at)
+    ctx.update("add", add, not_empty)
+    ctx.update("close", close)
+    await ctx.condition(lambda: closed)
+    return items

@@ -256,6 +256,33 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(self.client.status(run)["state"], "cancelled")
         self.assertEqual(self.task(run, "tidy#1")[2], "tidied")
 
+    def test_code_is_asked_and_told(self):
+        self.worker()
+        self.until("the workflow", lambda: self.sql("select true from orch.workflows where workflow = 'basket'"))
+        run = self.client.trigger("basket")
+        self.assertEqual(self.client.query(run, "items", timeout=PATIENCE), [])
+        self.assertEqual([self.client.update(run, "add", item, id=item, timeout=PATIENCE) for item in ("a", "b", "a")], [1, 2, 1])
+        self.assertEqual(self.client.query(run, "at", 1, timeout=PATIENCE), "b")
+        for call, class_, code in ((lambda: self.client.query(run, "at", 9, timeout=PATIENCE), "handler", "IndexError"),
+                                   (lambda: self.client.query(run, "none", timeout=PATIENCE), "validation", "unknown_query"),
+                                   (lambda: self.client.update(run, "add", "", timeout=PATIENCE), "validation", "ValueError"),
+                                   (lambda: self.client.update(run, "none", timeout=PATIENCE), "validation", "unknown_update")):
+            with self.assertRaises(orch.Error) as raised:
+                call()
+            self.assertEqual((raised.exception.code, raised.exception.error["class"], raised.exception.error["code"]), ("OR041", class_, code))
+        with self.assertRaises(orch.Error) as raised:
+            self.client.update(run, "add", "other", id="a")
+        self.assertEqual(raised.exception.code, "OR004")
+        self.assertEqual(asyncio.run(replay(fixtures.basket, self.client.history(run))), [])
+
+        async def end():
+            async with orch.AsyncClient(URL) as client:
+                self.assertIsNone(await client.update(run, "close", timeout=PATIENCE))
+                self.assertEqual(await client.result(run, timeout=PATIENCE), ["a", "b"])
+                return await client.query(run, "items", timeout=PATIENCE)
+
+        self.assertEqual(asyncio.run(end()), ["a", "b"])
+
     def test_code_asks_people(self):
         self.worker()
         self.until("the workflow", lambda: self.sql("select true from orch.workflows where workflow = 'asks'"))
