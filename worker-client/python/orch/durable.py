@@ -23,7 +23,7 @@ from .tasks import Task
 
 LONGEST_SLEEP = 5.0  # what is longer between two tries is a durable timer
 RETRY = ":retry#"
-GONE = ("OR010", "OR011", "OR012", UNKNOWN)  # the lease; one that is still there goes back with the next heartbeat
+LOST = ("OR010", "OR011", "OR012")
 
 
 class NonDeterminism(Exception):
@@ -103,7 +103,7 @@ class Execution:
         except Error as refused:
             if refused.code == "OR020":
                 return {"error": error("cancelled", "cancelled", "the run was cancelled")}
-            if refused.code not in GONE:
+            if refused.code not in LOST:
                 return failure(refused)
         finally:
             self._broken = Forgotten()
@@ -394,7 +394,7 @@ class Execution:
         except Skip:
             return {"output": None}
         except (Exception, asyncio.CancelledError) as raised:
-            if isinstance(raised, Error) and raised.code in (*GONE, "OR020"):
+            if isinstance(raised, Error) and raised.code in (*LOST, "OR020", UNKNOWN):
                 raise
             late = TaskError("timeout", "timeout", f"step {op.id} did not end within its {op.policy.get('timeout_seconds')} s")
             return failure(late if limit.expired() else raised)

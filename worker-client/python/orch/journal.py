@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FINAL = frozenset(("succeeded", "failed", "timed_out", "skipped", "upstream_failed", "cancelled"))
 EXECUTORS = ("handler", "command", "callable", "http", "sleep", "until", "signal", "approval", "workflow")
 PAGE = 1000
-UNKNOWN = "08007"  # whether a commit happened: the run is leased anew, and its history tells
+UNKNOWN = "08007"  # whether a commit happened: the attempt fails, and in the next one the history tells
 
 
 @dataclass
