@@ -34,11 +34,11 @@ def point(last=None):
 def instrument():
     send, commit = Session.send, psycopg.AsyncConnection.commit
 
-    def counting(self, sql, parameters=(), **more):
+    def counting(self, sql, *parameters):
         counts = any(name in sql for name in COUNTED)
         if counts:
             point()
-        answer = send(self, sql, parameters, **more)
+        answer = send(self, sql, *parameters)
         if counts:
             answer.add_done_callback(lambda _: point())
         return answer
