@@ -103,6 +103,8 @@ class Context:
 
         validate(input) may raise, and nothing has happened; it is asked once and not in replays. Declared before the first await.
         """
+        if inspect.iscoroutinefunction(validate):
+            raise TypeError(f"the validation of update {name} is an async function: it could wait, and it only looks")
         self._execution.updates[name] = (handle, validate)
 
     def condition(self, holds: Callable[[], Any]) -> asyncio.Future[None]:

@@ -75,6 +75,7 @@ class Execution:
         self._running: dict[Op, asyncio.Task[None]] = {}
         self._patches: dict[str, bool] = {}
         self._news = True  # there may be updates
+        self._requests: deque[tuple[str, str, Any]] = deque()
         self._answers: deque[tuple[str, asyncio.Task[Any]]] = deque()
         self._broken: BaseException | None = None
         self._cancelled = self._looks = False  # it looks for a query, and goes no further than its history
@@ -164,12 +165,12 @@ class Execution:
                 raise self._differs(next(iter(self._unissued.values())))
             elif self._looks:
                 return None
+            elif self._requests:
+                await self._decide(*self._requests.popleft())
             elif self._news and self.updates:
                 await self._ask()
             else:
                 await self._begin()
-                if self._running:
-                    await self._flush()
                 if self._running or self._kick.is_set():
                     await self._kick.wait()
                     self._kick.clear()
@@ -272,7 +273,7 @@ class Execution:
         for op in held:
             if not op.function:
                 self._entry({"id": op.id, **op.definition} | ({} if op.input is None else {"input": await self._encoded(op.input)}))
-        if any(op.function for op in held):
+        if self._running or any(op.function for op in held):
             await self._flush()
         self._running |= {op: asyncio.create_task(self._do(op)) for op in held if op.function}
 
@@ -305,27 +306,28 @@ class Execution:
 
     async def _ask(self) -> None:
         self._news = False
-        for id, name, input in await self.journal.updates():
-            row = Entry(f"update:{id}", "requested", {"name": name, "input": input}, definition={"update": id})
-            if row.id not in self._rows:
-                self._rows[row.id] = row
-                self._deliveries.append((row, True))
+        self._requests.extend(request for request in await self.journal.updates() if f"update:{request[0]}" not in self._rows)
+
+    async def _decide(self, id: str, name: str, input: Any) -> None:
+        """Whether it is accepted is recorded, so that no replay decides it again."""
+        failed: Fields = {}
+        try:
+            _, validate = one_of(self.updates, name, "update")
+            if validate:
+                validate(await self.payloads.decoded(input))
+        except Exception as refused:
+            failed = {"error": self.payloads.hide(describe(refused) | ({} if isinstance(refused, TaskError) else {"class": "validation"}))}
+        async with self._recording:
+            row = Entry(f"update:{id}", "failed" if failed else "succeeded", {"name": name, "input": input}, definition={"update": id})
+            self._rows[row.id] = row
+            self._entry({"id": row.id, "update": id} | (failed or {"output": row.output}))
+            self._deliveries.append((row, True))
 
     async def _handle(self, row: Entry) -> None:
-        """Has an update done. Whether it is accepted is recorded, so that no replay decides it again."""
-        if row.state == "failed":
+        if row.state != "succeeded":
             return
         id, name, input = row.definition["update"], row.output["name"], await self.payloads.decoded(row.output["input"])
-        if row.state == "requested":
-            try:
-                _, validate = one_of(self.updates, name, "update")
-                if validate:
-                    validate(input)
-            except Exception as refused:
-                failed = describe(refused) | ({} if isinstance(refused, TaskError) else {"class": "validation"})
-                return self._entry({"id": row.id, "update": id, "error": self.payloads.hide(failed)})
-            self._entry({"id": row.id, "update": id, "output": row.output})
-        elif name not in self.updates:
+        if name not in self.updates:
             raise NonDeterminism(row, {}, f"nothing: it has no update {name}")
         handle, _ = self.updates[name]
 

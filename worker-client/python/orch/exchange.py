@@ -112,9 +112,8 @@ class Exchange:
         [row] = await session.send(SET_UP, worker.lease_time)
         for each in worker.tasks.workflows.values():
             await session.send("select orch.register_code($1, $2, $3::jsonb)", each.name, each.version, json_of(each.options))
-        self._registered = None
+        self._can_await, self._await, self._registered = True, None, None
         await self._register(session)
-        self._can_await, self._await = True, None
         self._beat_at, self._beat_interval = 0.0, max(0.1, float(row["beat"] or 5))
         worker.last_work = time.monotonic()
         self._connected.set()
@@ -223,9 +222,8 @@ class Exchange:
             # Our heartbeats would keep them alive for ever. What a process of the same name held when it died has used up an attempt, or a task that kills
             # its worker would be tried for ever; what was leased in an answer that never came has not.
             log.warning("%d leases of this worker are not known to it: giving them back", len(unknown))
-            died = error("infrastructure", "worker_died", "the worker died and was started again")
-            died_with = [{"lease": lease, "error": died} for lease in unknown if self._new_process]
-            await session.send("select orch.complete_many($1, $2::jsonb)", self._worker.id, json_of(died_with))
+            died = [{"lease": lease, "error": error("infrastructure", "worker_died", "the worker died and was started again")} for lease in unknown]
+            await session.send("select orch.complete_many($1, $2::jsonb)", self._worker.id, json_of(died if self._new_process else []))
             await session.send(RELEASE, array(unknown))
         self._new_process = False
 

@@ -36,7 +36,6 @@ class Entry:
     ended_at: str = ""
     no: int = 0
     definition: Fields = field(default_factory=dict)
-    input: Any = None
 
 
 def entry_of(row: Row) -> Entry:

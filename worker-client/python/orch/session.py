@@ -155,10 +155,8 @@ def rows_of(result: PGresult) -> list[Row]:
 
 
 def error_of(result: PGresult) -> Error:
-    def field(which: pq.DiagnosticField) -> str:
-        return (result.error_field(which) or b"").decode(errors="replace")
-
-    code = field(pq.DiagnosticField.SQLSTATE)
-    if not code:
-        return Error("08006", "the connection to the database broke", result.error_message.decode(errors="replace").strip())
-    return Error(code, field(pq.DiagnosticField.MESSAGE_PRIMARY), field(pq.DiagnosticField.MESSAGE_DETAIL), field(pq.DiagnosticField.MESSAGE_HINT))
+    fields = (pq.DiagnosticField.SQLSTATE, pq.DiagnosticField.MESSAGE_PRIMARY, pq.DiagnosticField.MESSAGE_DETAIL, pq.DiagnosticField.MESSAGE_HINT)
+    code, message, detail, hint = ((result.error_field(field) or b"").decode(errors="replace") for field in fields)
+    if code:
+        return Error(code, message, detail, hint)
+    return Error("08006", "the connection to the database broke", result.error_message.decode(errors="replace").strip())

@@ -43,6 +43,7 @@ class MemoryRun:
         self._due: dict[str, datetime.datetime] = {}
         self._parent: tuple[MemoryRun, Entry] | None = None
         self._updates: dict[str, tuple[str, Any]] = {}
+        self._inputs: dict[str, Any] = {}  # of steps elsewhere
         self._attempt = 0
         self._continued: MemoryRun | None = None
 
@@ -207,7 +208,7 @@ class Environment:
             raise LookupError(f"there is no handler for step {row.id}, and no mock for {step}")
         result: Fields = {}
         for attempt in range(1, int(definition.get("retries", 2)) + 2):
-            task = memory_task(run, row.id, executor, name, definition, copied(row.input), attempt, lambda kind, value: None)
+            task = memory_task(run, row.id, executor, name, definition, copied(run._inputs[row.id]), attempt, lambda kind, value: None)
             self.calls.append(step)
             try:
                 if mock is not self:
@@ -272,7 +273,7 @@ class Memory(Journal):
                 child = environment.start(name, entry["workflow"].get("input"))
                 child._parent = (run, row)
             else:
-                row.state, row.input = "ready", entry.pop("input", None)
+                row.state, run._inputs[row.id] = "ready", entry.pop("input", None)
                 environment._queue.append((run, row))
 
     def _await_signal(self, row: Entry, name: str, timeout: float | None) -> None:

@@ -477,6 +477,21 @@ class DurableTest(unittest.IsolatedAsyncioTestCase):
         with self.assertRaisesRegex(orch.RunFailed, "not durable"):
             await self.env.result("waits")
 
+    async def test_what_only_looks_is_no_async_function(self):
+        async def waits(_):
+            pass
+
+        async def asked(ctx, input):
+            ctx.query("state", waits)
+
+        async def told(ctx, input):
+            ctx.update("add", waits, waits)
+
+        for code in (asked, told):
+            self.workflow(code)
+            with self.assertRaisesRegex(orch.RunFailed, "only looks"):
+                await self.env.result(code.__name__)
+
     async def test_code_without_its_update_is_parked(self):
         async def without(ctx, input):
             ctx.update("other", lambda input: None)

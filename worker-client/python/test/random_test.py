@@ -1,4 +1,4 @@
-"""Random code, run with random interruptions: every replay goes the way that the history tells."""
+"""Random code, run with random interruptions and updates: every replay goes the way that the history tells."""
 import asyncio
 import random
 import unittest
@@ -68,11 +68,17 @@ class RandomTest(unittest.IsolatedAsyncioTestCase):
         async def code(ctx, input):
             trace = []
             traces.append(trace)
+
+            async def told(number):
+                trace.append(["told", number, await ctx.step("told", program.call)])
+
+            ctx.update("told", told)
             await program.run(ctx, program.tree, trace)
             return trace
 
         tasks.workflow("code")(code)
         env = Environment(tasks, mocks={f"r{n}": lambda task, input: input for n in range(4)})
+        told = dice.random() < 0.25
         record, suspend, risk = Memory.record, Memory.suspend, dice.choice((0, 0.1, 0.3))
 
         async def may_crash(self, entries):
@@ -95,7 +101,10 @@ class RandomTest(unittest.IsolatedAsyncioTestCase):
                     if run.state != "running" or run.parked:
                         break
                     await env.run()
-                    if dice.random() < 0.3:
+                    if told and dice.random() < 0.3:
+                        run._updates[str(len(run._updates))] = ("told", dice.randint(0, 100))
+                        run._waits = None
+                    elif dice.random() < 0.3:
                         await env.signal(run, f"g{dice.randint(0, 1)}", dice.randint(0, 100))
                     else:
                         await env.advance(dice.randint(1, 12))
