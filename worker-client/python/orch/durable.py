@@ -202,7 +202,7 @@ class Execution:
 
     def issue(self, name: str, definition: Fields, input: Any = None, function: Callable[..., Any] | None = None, *, transaction: bool = False,
               policy: Fields | None = None) -> asyncio.Future[Any]:
-        op = Op(self._next_id(name), definition, input, self.loop.create_future(), function and self.journal.mocked(name, function), transaction, policy or {})
+        op = Op(self._next_id(name), definition, input, self.loop.create_future(), function, transaction, policy or {})
         self._ops[op.id] = op
         known = self._match(op.id, definition)
         # Timers between the tries of a step in place belong to it: the code does not ask for them.
@@ -289,6 +289,8 @@ class Execution:
             return True
         self._deliveries.extend((outcome, True) for outcome in await self.journal.outcomes(ids))
         await self._ask()
+        if not (self._deliveries or self._requests):
+            await self.journal.pause(0.2)  # the run is being cancelled, and what the code waits for is told to end
         return False
 
     async def _end(self, main: asyncio.Task[Any]) -> Fields:

@@ -105,9 +105,8 @@ class Journal:
         """What the function gave, and what commits its writes and the record of it: both, or none."""
         soon, committing = inspect.iscoroutinefunction(function), False
         connection: Any = None
-        kind: Any = psycopg.AsyncConnection if soon else psycopg.Connection
 
-        async def do(call: Callable[..., Any], *arguments: Any) -> Any:
+        async def do(call: Any, *arguments: Any) -> Any:
             return await (call(*arguments) if soon else in_thread(call, *arguments))
 
         async def commit(entries: list[Fields]) -> None:
@@ -117,7 +116,7 @@ class Journal:
             await do(connection.commit)
 
         try:
-            connection = await do(kind.connect, with_defaults(self._worker.database))
+            connection = await do(psycopg.AsyncConnection.connect if soon else psycopg.connect, with_defaults(self._worker.database))
             try:
                 value = await do(function, connection)
                 if not soon and inspect.isawaitable(value):
@@ -136,10 +135,6 @@ class Journal:
 
     def now(self) -> datetime.datetime:
         return datetime.datetime.now(datetime.timezone.utc)
-
-    def mocked(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """What a test puts in the place of a function."""
-        return function
 
 
 def in_thread(function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:

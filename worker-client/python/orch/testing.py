@@ -1,6 +1,7 @@
 """Tests of workflows: in memory without a server, where time is moved and steps are mocked, or on a server that is thrown away."""
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import datetime
@@ -182,7 +183,7 @@ class Environment:
                 run.logs.append(value[1])
 
         task = memory_task(run, "main", "code", run.workflow, {"code": {"workflow": run.workflow, "version": run.version}}, copied(run.input), 1, tell)
-        return Execution(self.tasks.workflows[run.workflow, run.version].function, task, journal, Payloads())
+        return MemoryExecution(self, self.tasks.workflows[run.workflow, run.version].function, task, journal)
 
     async def _execute(self, run: MemoryRun) -> None:
         run._waits = None
@@ -315,7 +316,18 @@ class Memory(Journal):
     def now(self) -> datetime.datetime:
         return self._environment.now
 
-    def mocked(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+
+class MemoryExecution(Execution):
+    """Puts the mocks in the place of functions."""
+
+    def __init__(self, environment: Environment, function: Callable[..., Any], task: Task, journal: Memory) -> None:
+        super().__init__(function, task, journal, Payloads())
+        self._environment = environment
+
+    def issue(self, name: str, definition: Fields, input: Any = None, function: Callable[..., Any] | None = None, **more: Any) -> asyncio.Future[Any]:
+        return super().issue(name, definition, input, function and self._mocked(name, function), **more)
+
+    def _mocked(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
             self._environment.calls.append(name)
             mock = self._environment.mocks.get(name, function)
@@ -353,7 +365,7 @@ async def replay(function: Callable[..., Any], history: Sequence[Entry | Fields]
     environment.runs.clear()
     journal = Replay(environment, run)
     task = memory_task(run, "main", "code", "replay", {}, input, 1, lambda kind, value: None)
-    result = await Execution(function, task, journal, Payloads()).run()
+    result = await MemoryExecution(environment, function, task, journal).run()
     await journal.record((result or {}).get("steps", []))
     if run.parked:
         raise RunFailed(run.id, "parked", run.parked)
