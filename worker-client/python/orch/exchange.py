@@ -38,7 +38,7 @@ class Exchange:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self.session: Session | None = None
-        self._connected = asyncio.Event()
+        self.connected = asyncio.Event()
         self._hungry = True
         self._await: Answer | None = None
         self._can_await, self._fruitless, self._poll_delay, self._awaited_at = True, 0, 0.1, 0.0
@@ -59,7 +59,7 @@ class Exchange:
                 while not worker.over():
                     await self._turn(session)
             except Error as why:
-                self._connected.clear()
+                self.connected.clear()
                 if self.session:
                     self.session.close()
                 if first and (not why.retryable or time.monotonic() >= give_up):
@@ -72,18 +72,18 @@ class Exchange:
     async def call(self, sql: str, *parameters: Parameter) -> list[Row]:
         """A statement that is sent again when the connection breaks: for those that may be repeated."""
         while True:
-            await self._connected.wait()
+            await self.connected.wait()
             try:
                 assert self.session
                 return await self.session.send(sql, *parameters)
             except Error as refused:
                 if not refused.poisons_connection:
                     raise
-                self._connected.clear()
+                self.connected.clear()
 
     async def woken(self, seconds: float | None = None) -> bool:
         """Until something has ended, has come or is asked for since it was asked last; at the next heartbeat at the latest."""
-        wake, beat = self._worker.wake, max(0.0, self._beat_at - time.monotonic()) if self._worker.held else None
+        wake, beat = self._worker.wake, max(0.05, self._beat_at - time.monotonic()) if self._worker.held and self.connected.is_set() else None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min((each for each in (seconds, beat) if each is not None), default=None)):
                 await wake.wait()
@@ -116,7 +116,7 @@ class Exchange:
         await self._register(session)
         self._beat_at, self._beat_interval = 0.0, max(0.1, float(row["beat"] or 5))
         worker.last_work = time.monotonic()
-        self._connected.set()
+        self.connected.set()
         return session
 
     async def _register(self, session: Session) -> None:

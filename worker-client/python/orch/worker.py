@@ -204,7 +204,7 @@ class Worker:
 
     def over(self) -> bool:
         now = time.monotonic()
-        if self.until_idle is not None and not self.stops and not self.held and self.exchange.session and now - self.last_work >= self.until_idle:
+        if self.until_idle is not None and not self.stops and not self.held and self.exchange.connected.is_set() and now - self.last_work >= self.until_idle:
             self.stop()
         return self.stops > 0 and (not (self.running or self.finished) or now >= self.drain_end or self.stops > 1)
 
