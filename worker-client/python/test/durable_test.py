@@ -4,9 +4,10 @@ import contextlib
 import datetime
 import time
 import unittest
+import unittest.mock
 
 import orch
-from orch.testing import Environment, replay
+from orch.testing import Environment, Memory, replay
 
 
 class DurableTest(unittest.IsolatedAsyncioTestCase):
@@ -513,6 +514,36 @@ class DurableTest(unittest.IsolatedAsyncioTestCase):
         self.made.clear()
         self.assertEqual(await replay(retried, run.history), ["failed#1"])
         self.assertEqual(self.made, ["failed"])
+
+    async def test_results_come_in_the_order_of_their_records(self):
+        orders = []
+
+        @contextlib.asynccontextmanager
+        async def slow_commit(journal, function):
+            async def commit(entries):
+                await asyncio.sleep(0.1)
+                await journal.record(entries)
+
+            yield function(None), commit
+
+        async def both(ctx, input):
+            order = []
+
+            async def one(name, step):
+                order.append(await step)
+
+            async def soon():
+                await asyncio.sleep(0.05)
+                return "ends while the other commits"
+
+            await ctx.gather(one("paid", ctx.step("pay", lambda connection: "paid", transaction=True)), one("soon", ctx.step("soon", soon)))
+            orders.append(order)
+            await ctx.wait(1)
+
+        self.workflow(both)
+        with unittest.mock.patch.object(Memory, "transaction", slow_commit):
+            await self.env.result("both")
+        self.assertEqual(orders[0], orders[1])
 
     async def test_a_connection_is_given_to_a_step_in_a_transaction(self):
         async def pays(ctx, input):
