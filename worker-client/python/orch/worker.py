@@ -25,7 +25,6 @@ from .tasks import Handler, Registry, Task, registry
 
 log = logging.getLogger("orch")
 
-LINES_EVERY = 0.3  # seconds
 STOPS = {"timeout": "is over its time", "cancel": "is cancelled", "lost": "was given to another worker", "drain": "has no more time, since this worker ends"}
 
 
@@ -52,7 +51,7 @@ class Job:
             self.progress = (json.loads(json_of(value)),)  # what is no JSON is refused here, where the handler is
         else:
             if not self.lines:
-                asyncio.get_running_loop().call_later(LINES_EVERY, self.worker.exchange.send_lines, self)
+                asyncio.get_running_loop().call_later(0.3, self.worker.exchange.send_lines, self)  # with those that follow soon
             self.lines.append({"stream": value[0], "line": value[1].replace("\0", "\ufffd"), "at": datetime.now(timezone.utc).isoformat()})
 
 
@@ -79,7 +78,8 @@ class Work:
             results = [failure(raised)] * len(self._jobs)
         for deadline in deadlines:
             deadline.cancel()
-        await asyncio.gather(*(self._end(job, self._outcome(job, result)) for job, result in zip(self._jobs, results)))
+        ends = [self._end(job, self._outcome(job, result)) for job, result in zip(self._jobs, results)]
+        await (asyncio.gather(*ends) if len(ends) > 1 else ends[0])
 
     async def _end(self, job: Job, result: Fields | None) -> None:
         worker = self._worker
