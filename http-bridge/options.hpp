@@ -25,8 +25,9 @@ struct Options {
     std::string log_level = "info";
     bool print_routes = false;
 
-    // Access: OpenID Connect.
-    std::string oidc_issuer, oidc_audience, oidc_role_claim = "orch_role", oidc_tenant_claim = "orch_tenant";
+    // Access.
+    std::vector<std::string> trusted_proxies;
+    std::string oidc_issuer, oidc_audience, oidc_role_claim = "orch_role", oidc_tenant_claim;
 };
 
 /// Exits by itself for --help, --version and mistakes: nullopt with the code to exit with.

@@ -46,6 +46,7 @@ struct Route {
 // One function a family.
 std::span<const Route> system_routes();
 std::span<const Route> workflow_routes();
+std::span<const Route> token_routes();
 
 /// Every route there is, families in their order.
 [[nodiscard]] const std::vector<const Route *> &all_routes();
