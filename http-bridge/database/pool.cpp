@@ -35,14 +35,17 @@ DatabaseError stopped_error()
     return error;
 }
 
-// TODO(access): orch.tenant and orch.token, which the server does not know yet.
 std::string role_settings(bool local)
 {
     const char *scope = local ? "true" : "false";
-    return std::string("select set_config('role', $1, ") + scope + "), set_config('statement_timeout', $2, " + scope + ")";
+    return std::string("select set_config('role', $1, ") + scope + "), set_config('orch.tenant', $2, " + scope + "), set_config('orch.token', $3, " + scope +
+           "), set_config('statement_timeout', $4, " + scope + ")";
 }
 
-Params role_params(const Principal &principal, std::chrono::milliseconds time) { return {principal.role, std::to_string(time.count())}; }
+Params role_params(const Principal &principal, std::chrono::milliseconds time)
+{
+    return {principal.role, principal.tenant, principal.kind == "token" ? principal.name : principal.kind + ":" + principal.name, std::to_string(time.count())};
+}
 
 }  // namespace
 
