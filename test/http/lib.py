@@ -12,6 +12,15 @@ def token(who):
     return os.environ["ORCH_TOKEN_" + who]
 
 
+def quoted(text):
+    """A part of a path. What is quoted already stays."""
+    return urllib.parse.quote(text, safe="%")
+
+
+def query(values):
+    return urllib.parse.urlencode(values, doseq=True)
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, {name.lower(): value for name, value in headers}, body
@@ -63,6 +72,17 @@ class Caller:
                 self.connection.close()
                 if turn == 2:
                     raise
+
+    def announce(self, method, path, headers, who=None):
+        """The answer to a request whose body is never sent."""
+        self.connection.putrequest(method, self._path(path), skip_accept_encoding=True)
+        for name, value in self._headers(who or self.who, None, headers).items():
+            self.connection.putheader(name, value)
+        self.connection.endheaders()
+        response = self.connection.getresponse()
+        answer = Answer(response.status, response.getheaders(), response.read())
+        self.connection.close()
+        return answer
 
     def events(self, path, last_event_id=None, who=None, headers=None):
         headers = {"accept": "text/event-stream", **({"last-event-id": str(last_event_id)} if last_event_id is not None else {}), **(headers or {})}
