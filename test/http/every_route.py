@@ -6,7 +6,6 @@ that the document names and nobody has seen, and an answer that is not as descri
 import json
 import sys
 import time
-import uuid
 
 import contract
 import lib
