@@ -39,14 +39,14 @@ prepare_bridges()
     local role tenant name
     sql "create role bridge login $(sql "select 'in role orch_bridge' from pg_roles where rolname = 'orch_bridge' union all select 'superuser' limit 1")"
     for name in $(sql "select name from pg_settings where name in ('orch.http_rate', 'orch.http_anonymous_rate')"); do
-        sql "alter system set $name = '${http_rate:-1000000/min}'"
+        sql "alter system set $name = 1000000"
     done
     sql 'select pg_reload_conf()' > /dev/null
     for tenant in default other; do
         for role in viewer operator worker admin; do
             name=$([ $tenant = default ] || echo "${tenant}_")$role
             token[$name]=stub
-            [ -z "$(sql "select 1 from pg_proc where proname = 'create_token'")" ] || token[$name]=$(sql "select orch.create_token('$name', 'orch_$role', '$tenant')")
+            [ -z "$(sql "select 1 from pg_proc where proname = 'create_token'")" ] || token[$name]=$(sql "select orch.create_token('$name', '$role', '$tenant')")
             export "ORCH_TOKEN_$name=${token[$name]}"
         done
     done
