@@ -367,6 +367,15 @@ CASES = {
     "metrics": {"steps": [{"status": 200}, {"status": 200, "headers": {"accept": "application/openmetrics-text; version=1.0.0"}}]},
     "openapi": {"steps": OK, "page_only": True},
     "docs": {"steps": OK, "page_only": True},
+    "docsFile": {
+        "page_only": True,
+        "steps": [
+            {"status": 200, "path": {"file": "docs.js"}, "then": lambda answer: there.update(etag=answer.headers["etag"])},
+            {"status": 304, "path": {"file": "docs.js"}, "headers": lambda: {"if-none-match": there["etag"]}},
+            {"status": 404, "path": {"file": "nothing"}},
+        ],
+    },
+    "index": {"steps": OK, "page_only": True},
 }
 
 
