@@ -45,7 +45,7 @@ prepare_bridges()
     for tenant in default other; do
         for role in viewer operator worker admin; do
             name=$([ $tenant = default ] || echo "${tenant}_")$role
-            token[$name]=$role
+            token[$name]=$role:$tenant
             [ -z "$(sql "select 1 from pg_proc where proname = 'create_token'")" ] || token[$name]=$(sql "select orch.create_token('$name', '$role', '$tenant')")
             export "ORCH_TOKEN_$name=${token[$name]}"
         done
