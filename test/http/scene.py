@@ -65,9 +65,17 @@ def letter():
     return {"id": sql(f"select id from orch.dead_letters where run_id = '{run}'"), "run": run}
 
 
+def leased(worker):
+    end = time.monotonic() + 60
+    while not (lease := sql(f"select lease from orch.lease('{worker}', 1)")):
+        assert time.monotonic() < end, f"nothing to lease for {worker}"
+        time.sleep(0.02)
+    return lease
+
+
 def parked():
     run = sql("select orch.trigger('code')")
-    lease = sql("select lease from orch.lease('coder', 1)")
+    lease = leased("coder")
     sql(f"""select orch.park('{lease}', '{{"message": "it goes another way"}}')""")
     return {"run": run}
 
@@ -92,10 +100,10 @@ def build():
     letter()
     # A task with an attempt and lines of a log, by a worker that is nothing but SQL.
     sql("select orch.worker_start('sql', handlers => '{h}')")
-    sql("select orch.worker_start('coder', handlers => '{:code/code@1}')")
     sql("select orch.register_code('code')")
+    sql("select orch.worker_start('coder', handlers => '{:code/code@1}')")
     run = sql("select orch.trigger('works')")
-    lease = sql("select lease from orch.lease('sql', 1)")
+    lease = leased("sql")
     lines = json.dumps([{"stream": "stdout", "line": f"line {n}"} for n in range(3)])
     sql(f"select orch.log('{lease}', '{lines}')")
     sql(f"""select orch.complete('{lease}', '{{"done": true}}')""")
