@@ -20,7 +20,7 @@ fuzz()
     start_bridge one
     for spec in '{"id":"quick","tasks":{"first":{"noop":true}}}' '{"id":"waits","tasks":{"only":{"signal":{"name":"go"}}}}' \
         '{"id":"breaks","tasks":{"only":{"noop":true,"input":"{{ input.missing }}","retries":0}}}' '{"id":"works","tasks":{"only":{"handler":"h","circuit":"shop"}}}'; do
-        expect 201 POST /workflows operator -d "$spec"
+        expect 201 POST /workflows admin -d "$spec"
     done
     for workflow in quick waits breaks works; do
         expect 201 POST "/workflows/$workflow/trigger"

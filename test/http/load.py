@@ -22,7 +22,7 @@ def timed(name, caller, *arguments):
 def one(caller, n):
     began = time.monotonic()
     spec = {"id": f"load-{n}", "tasks": {"first": {"handler": "noop", "input": {"n": n}}, "second": {"handler": "noop", "input": "{{ tasks.first.output }}", "dependencies": ["first"]}}}
-    answer = timed("submit", caller, "POST", "/workflows", spec)
+    answer = timed("submit", caller, "POST", "/workflows", spec, None, "admin")
     if answer.status != 201:
         return f"submit {n}: {answer!r}"
     answer = timed("trigger", caller, "POST", f"/workflows/load-{n}/trigger", {"idempotency_key": f"load-{n}"})
