@@ -118,16 +118,16 @@ def database_away(operation, call, want):
     """Everything says so, and comes back."""
     try:
         subprocess.run(["server-ctl", "stop", "-m", "fast"], check=True)
-        want("health without a database", "", call(operation("health"), "nobody", {}), 200)
-        want("ready without a database", "", call(operation("ready"), "nobody", {}), 503)
+        want("health without a database", "", call(operation("getHealth"), "nobody", {}), 200)
+        want("ready without a database", "", call(operation("getReadiness"), "nobody", {}), 503)
         answer = call(operation("listRuns"), "viewer", {})
         want("a route without a database", "with Retry-After" if "retry-after" in answer.headers else "without Retry-After", answer, 503)
     finally:
         subprocess.run(["server-ctl", "start"], check=True)
     end = time.monotonic() + 60
-    while call(operation("ready"), "nobody", {}).status != 200 and time.monotonic() < end:
+    while call(operation("getReadiness"), "nobody", {}).status != 200 and time.monotonic() < end:
         time.sleep(0.1)
-    want("ready again", "", call(operation("ready"), "nobody", {}), 200)
+    want("ready again", "", call(operation("getReadiness"), "nobody", {}), 200)
 
 
 def upload(*files):
@@ -288,7 +288,7 @@ CASES = {
     "listSignalsOfRun": {"steps": [{"status": 200, "path": lambda: {"run": there["waiting_run"]}, "then": items(lambda l: l[0]["name"] == "other", "not the one")}]},
     "listApprovalsOfRun": {"steps": OK},
     "listTimersOfRun": {"steps": OK},
-    "streamRunEvents": {"steps": [{"status": 200, "then": items(lambda l: l[0]["kind"] == "run_triggered", "not from the beginning")}]},
+    "listRunEvents": {"steps": [{"status": 200, "then": items(lambda l: l[0]["kind"] == "run_triggered", "not from the beginning")}]},
     "cancelRun": {
         "steps": [
             {"status": 200, "path": lambda: {"run": run_of("waits", "waiting")}, "body": {}},
@@ -369,11 +369,11 @@ CASES = {
             {"status": 204, "path": lambda: {"name": made_token()}},
         ]
     },
-    "streamEvents": {"empty_for_others": True, "moves": True, "steps": [{"status": 200}, {"status": 200, "query": {"workflow": "quick", "kind": "run_succeeded"}}]},
-    "createTicket": {"steps": [{"status": 201}]},
-    "health": {"steps": OK},
-    "ready": {"steps": OK},
-    "metrics": {"steps": [{"status": 200}, {"status": 200, "headers": {"accept": "application/openmetrics-text; version=1.0.0"}}]},
+    "listEvents": {"empty_for_others": True, "moves": True, "steps": [{"status": 200}, {"status": 200, "query": {"workflow": "quick", "kind": "run_succeeded"}}]},
+    "createEventTicket": {"steps": [{"status": 201}]},
+    "getHealth": {"steps": OK},
+    "getReadiness": {"steps": OK},
+    "getMetrics": {"steps": [{"status": 200}, {"status": 200, "headers": {"accept": "application/openmetrics-text; version=1.0.0"}}]},
     "openapi": {"steps": OK, "page_only": True},
     "docs": {"steps": OK, "page_only": True},
     "docsFile": {
