@@ -108,7 +108,7 @@ def parameters(operation, request):
         if "enum" in schema:
             bad = ["nonsense", ""]
         elif schema.get("type") == "integer":
-            bad = ["x", "0", "-1", "1e3", "99999999999999999999", ""] + ([str(schema["maximum"] + 1)] if "maximum" in schema else [])
+            bad = ["x", str(schema["minimum"] - 1), "1e3", "99999999999999999999", ""] + ([str(schema["maximum"] + 1)] if "maximum" in schema else [])
         elif schema.get("format") in ("uuid", "date-time"):
             bad = ["x", ""]
         elif name == "cursor":
