@@ -58,6 +58,7 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
         also_in_environment(app, time.name, time.seconds, time.text)->check(CLI::Range(0.1, 86400.0));
     }
     also_in_environment(app, "cors-origin", options.cors_origins, "an origin (https://example.org) whose pages may call; repeatable")->delimiter(',');
+    also_in_environment(app, "share", options.share, "folder of the files for browsers; ../share/orch/bridge beside the program's own unless given");
     also_in_environment(app, "log-level", options.log_level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     also_in_environment(app, "trusted-proxy", options.trusted_proxies,
                         "a proxy, or a network of them (10.0.0.0/8), whose X-Forwarded-For is believed; repeatable")

@@ -22,6 +22,7 @@ struct Options {
     std::chrono::milliseconds statement_time{30000}, stop_time{20000};
 
     std::vector<std::string> cors_origins;
+    std::string share;  ///< the folder of the files that are served; empty: ../share/orch/bridge of the program's own
     std::string log_level = "info";
     bool print_routes = false;
 

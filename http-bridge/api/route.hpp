@@ -44,6 +44,7 @@ struct Route {
 };
 
 // One function a family.
+std::span<const Route> document_routes();
 std::span<const Route> system_routes();
 std::span<const Route> workflow_routes();
 std::span<const Route> trigger_routes();

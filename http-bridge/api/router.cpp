@@ -74,6 +74,7 @@ const std::vector<const Route *> &all_routes()
         const auto add = [&](std::span<const Route> family) {
             for (const Route &route : family) collected.push_back(&route);
         };
+        add(document_routes());
         add(system_routes());
         add(workflow_routes());
         add(trigger_routes());
