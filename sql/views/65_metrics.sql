@@ -217,7 +217,7 @@ family (place, family, type, unit, help) as (
         (3, 'orch_runs_finished', 'counter', '', 'Runs that came to their end, by its state.'),
         (4, 'orch_runs_reopened', 'counter', '', 'Runs that were opened again by a retry or a redrive.'),
         (5, 'orch_run_duration_seconds', 'histogram', 'seconds', 'From the start of a run to its end.'),
-        (6, 'orch_tasks', 'gauge', '', 'Tasks that wait or run, by state; ready ones as far as shared memory holds them.'),
+        (6, 'orch_tasks', 'gauge', '', 'Tasks that wait or run, by state; ready ones as shared memory lists them, where those of cancelled runs stand until a worker comes by.'),
         (7, 'orch_tasks_finished', 'counter', '', 'Tasks that came to their end, by its state.'),
         (8, 'orch_attempts_started', 'counter', '', 'Attempts of tasks that began.'),
         (9, 'orch_task_retries', 'counter', '', 'Attempts that failed and are tried again.'),
