@@ -85,8 +85,9 @@ begin
         coalesce(
             jsonb_agg(
                 jsonb_build_object(
-                    'pos', e.pos, 'run_id', e.run_id, 'task_id', e.task_id, 'no', e.no, 'kind', e.kind, 'at', e.at, 'actor', e.actor, 'data', e.data,
-                    'workflow', e.workflow
+                    'pos', e.pos, 'run_id', e.run_id, 'task_id', e.task_id, 'no', e.no, 'kind', e.kind, 'at', e.at, 'actor', e.actor,
+                    'workflow', e.workflow,
+                    'data', case when pg_column_size(e.data) > 16384 then jsonb_build_object('left_out_bytes', pg_column_size(e.data)) else e.data end
                 )
                 order by e.pos
             ) filter (where (event_page.workflow is null or e.workflow = event_page.workflow) and (event_page.kinds is null or e.kind = any (event_page.kinds))),
@@ -103,7 +104,38 @@ $$;
 revoke execute on function orch.event_page(bigint, int, uuid, text, text[]) from public;
 grant execute on function orch.event_page(bigint, int, uuid, text, text[]) to orch_viewer;
 comment on function orch.event_page(bigint, int, uuid, text, text[]) is
-    'One row: those of the next max_rows events that are of this run, this workflow and one of these kinds, as a JSON array, and the pos behind which to go on. A page may be empty though more follows.';
+    'One row: those of the next max_rows events that are of this run, this workflow and one of these kinds, as a JSON array, and the pos behind which to go on. A page may be empty though more follows. data of more than 16 KiB is left out, and its size told instead.';
+
+create or replace function orch.feed_lines(after_pos bigint, max_rows int default 500)
+returns table (
+    pos bigint,
+    tenant text,
+    workflow text,
+    run_id uuid,
+    kind text,
+    event jsonb
+)
+language sql volatile parallel unsafe
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        e.pos,
+        e.tenant,
+        e.workflow,
+        e.run_id,
+        e.kind,
+        jsonb_build_object(
+            'pos', e.pos, 'run_id', e.run_id, 'task_id', e.task_id, 'no', e.no, 'kind', e.kind, 'at', e.at, 'actor', e.actor,
+            'workflow', e.workflow,
+            'data', case when pg_column_size(e.data) > 16384 then jsonb_build_object('left_out_bytes', pg_column_size(e.data)) else e.data end
+        )
+    from orch.feed(feed_lines.after_pos, feed_lines.max_rows) as e
+    order by e.pos
+$$;
+revoke execute on function orch.feed_lines(bigint, int) from public;
+grant execute on function orch.feed_lines(bigint, int) to orch_bridge;
+comment on function orch.feed_lines(bigint, int) is
+    'As orch.feed, each event as the JSON that orch.event_page has, beside what a bridge asks to know who gets it.';
 
 create or replace procedure orch.await_events(after_pos bigint, timeout interval default '10 minutes')
 language c
@@ -170,6 +202,19 @@ revoke execute on function orch.use_event_ticket(bytea) from public;
 grant execute on function orch.use_event_ticket(bytea) to orch_bridge;
 comment on function orch.use_event_ticket(bytea) is
     'Takes a ticket by its SHA-256 and tells whose it is; none where it was used, is too old, or never was.';
+
+create or replace function orch.engine_time()
+returns timestamptz
+language sql stable parallel unsafe
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select _orch.now()
+$$;
+revoke execute on function orch.engine_time() from public;
+grant execute on function orch.engine_time() to orch_viewer, orch_bridge;
+comment on function orch.engine_time() is
+    'The time that the engine goes by.';
 
 create or replace function orch.tokens_ended(tenants text[], names text[], since timestamptz[])
 returns setof int
@@ -302,7 +347,9 @@ begin
             jsonb_agg(
                 jsonb_build_object(
                     'pos', e.pos, 'run_id', e.run_id, 'task_id', e.task_id, 'attempt', e.data -> 'attempt', 'kind', e.kind, 'tenant', e.tenant,
-                    'workflow', e.workflow, 'traceparent', e.traceparent, 'actor', e.actor, 'error', e.data -> 'error', 'no', e.no,
+                    'workflow', e.workflow, 'traceparent', e.traceparent, 'actor', e.actor, 'error', e.data -> 'error',
+                    -- How often it had been reopened: each time has a span of its own.
+                    'opening', (select count(*) from _orch.event as r where r.run_id = e.run_id and r.task_no = -1 and r.kind = 6 and r.pos < e.pos),
                     'started_us', (extract(epoch from b.at) * 1000000)::bigint, 'ended_us', (extract(epoch from e.at) * 1000000)::bigint
                 )
                 order by e.pos

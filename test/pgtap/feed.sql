@@ -41,6 +41,12 @@ select is(jsonb_array_length((select items from orch.event_page(:began, 1000, ki
 select is(jsonb_array_length((select items from orch.event_page(0, 1000, run => :'run', kinds => '{task_started}'))), 2, 'of one run');
 select is(pg_temp.code(format('select orch.event_page(0, run => %L)', :'other')), 'OR003', 'a run of another tenant is none');
 
+select is(
+    (select jsonb_agg(l.event order by l.pos) from orch.feed_lines(:began) as l where l.tenant = 'default'),
+    (select items from orch.event_page(:began, 1000)),
+    'the lines of the bridge are the same'
+);
+
 -- Who may ----------------------------------------------------------------------------------------------------
 
 set role feed_viewer;
