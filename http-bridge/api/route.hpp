@@ -41,11 +41,13 @@ struct Route {
     BodyKind body = BodyKind::none;
     Limits limits{};
     bool also_at_root = false;  ///< without /api/v1, too: /health
+    bool takes_ticket = false;  ///< ?ticket= stands for a token
 };
 
 // One function a family.
 std::span<const Route> system_routes();
 std::span<const Route> workflow_routes();
+std::span<const Route> event_routes();
 
 /// Every route there is, families in their order.
 [[nodiscard]] const std::vector<const Route *> &all_routes();

@@ -76,6 +76,7 @@ const std::vector<const Route *> &all_routes()
         };
         add(system_routes());
         add(workflow_routes());
+        add(event_routes());
         return collected;
     }();
     return all;

@@ -54,20 +54,20 @@ bool EventFilter::lets_through(const FeedEvent &event) const
 }
 
 Hub::Reader::Reader(Hub &hub, Principal principal, std::string since)
-    : news(hub.bridge_.loop, std::chrono::steady_clock::time_point::max()), hub_(hub), principal_(std::move(principal)), since_(std::move(since))
+    : news(hub.bridge_.loop, std::chrono::steady_clock::time_point::max()), principal_(std::move(principal)), since_(std::move(since)), all_(hub.readers_)
 {
-    place_ = hub_.readers_.insert(hub_.readers_.end(), this);
-    if (!hub_.following_ && !hub_.stopped_) {
-        hub_.following_ = true;
-        asio::co_spawn(hub_.bridge_.loop, hub_.follow(), asio::detached);
+    place_ = all_->insert(all_->end(), this);
+    if (!hub.following_ && !hub.stopped_) {
+        hub.following_ = true;
+        asio::co_spawn(hub.bridge_.loop, hub.follow(), asio::detached);
     }
-    if (!hub_.watching_ && !hub_.stopped_) {
-        hub_.watching_ = true;
-        asio::co_spawn(hub_.bridge_.loop, hub_.watch_tokens(), asio::detached);
+    if (!hub.watching_ && !hub.stopped_) {
+        hub.watching_ = true;
+        asio::co_spawn(hub.bridge_.loop, hub.watch_tokens(), asio::detached);
     }
 }
 
-Hub::Reader::~Reader() { hub_.readers_.erase(place_); }
+Hub::Reader::~Reader() { all_->erase(place_); }
 
 Hub::Hub(Bridge &bridge) : bridge_(bridge), pool_(bridge.loop.get_executor(), feed_pool(bridge.options)), pause_(bridge.loop) {}
 
@@ -82,12 +82,12 @@ void Hub::stop()
 Hub::Status Hub::status() const
 {
     const auto behind = following_ ? std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - answered_) : 0ms;
-    return {readers_.size(), events_.size(), bytes_, read_, following_, behind};
+    return {readers_->size(), events_.size(), bytes_, read_, following_, behind};
 }
 
 void Hub::wake_readers()
 {
-    for (Reader *reader : readers_) reader->news.cancel();
+    for (Reader *reader : *readers_) reader->news.cancel();
 }
 
 void Hub::keep(FeedEvent event)
@@ -147,7 +147,7 @@ asio::awaitable<void> Hub::follow()
 {
     answered_ = std::chrono::steady_clock::now();
     auto wait = 100ms;
-    while (!stopped_ && !readers_.empty()) {
+    while (!stopped_ && !readers_->empty()) {
         bool failed = false;
         try {
             co_await read_once();
@@ -174,13 +174,13 @@ asio::awaitable<void> Hub::follow()
 asio::awaitable<void> Hub::watch_tokens()
 {
     asio::steady_timer timer(bridge_.loop);
-    while (!stopped_ && !readers_.empty()) {
+    while (!stopped_ && !readers_->empty()) {
         boost::system::error_code ignored;
         timer.expires_after(bridge_.options.keep_alive / 2);
         co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         std::map<std::tuple<std::string, std::string, std::string>, int> asked;
         std::vector<std::string> tenants, names, since;
-        for (const Reader *reader : readers_) {
+        for (const Reader *reader : *readers_) {
             const Principal &who = reader->principal_;
             if (who.kind != "token" || who.name.empty()) continue;
             if (!asked.emplace(std::tuple(who.tenant, who.name, reader->since_), static_cast<int>(names.size()) + 1).second) continue;
@@ -198,7 +198,7 @@ asio::awaitable<void> Hub::watch_tokens()
             spdlog::warn("tokens of streams cannot be checked: {}", error.what());
             continue;
         }
-        for (Reader *reader : readers_) {
+        for (Reader *reader : *readers_) {
             const Principal &who = reader->principal_;
             const auto found = asked.find(std::tuple(who.tenant, who.name, reader->since_));
             if (who.kind != "token" || found == asked.end() || !gone[static_cast<size_t>(found->second)]) continue;

@@ -56,9 +56,10 @@ public:
 
     private:
         friend class Hub;
-        Hub &hub_;
         Principal principal_;
         std::string since_;
+        // Shared, since a stream that the loop's end takes down outlives the hub.
+        std::shared_ptr<std::list<Reader *>> all_;
         std::list<Reader *>::iterator place_;
     };
 
@@ -86,7 +87,7 @@ private:
     Bridge &bridge_;
     Pool pool_;
     boost::asio::steady_timer pause_;
-    std::list<Reader *> readers_;
+    std::shared_ptr<std::list<Reader *>> readers_ = std::make_shared<std::list<Reader *>>();
     std::deque<std::shared_ptr<const FeedEvent>> events_;
     size_t bytes_ = 0;
     uint64_t read_ = 0;

@@ -2,6 +2,7 @@
 
 #include "bridge.hpp"
 #include "events/hub.hpp"
+#include "telemetry/exporter.hpp"
 
 #include <charconv>
 #include <cmath>
@@ -95,6 +96,15 @@ std::vector<Family> Meters::collect(const Bridge &bridge) const
     for (const auto &[name, status] : {std::pair("requests", pool), std::pair("waits", waits)})
         queue.samples.push_back({queue.name, {{"pool", name}}, static_cast<double>(status.waiting)});
     families.push_back(std::move(queue));
+    const SpanExporter::Status spans = bridge.spans->status();
+    if (!spans.wanted) return families;
+    families.push_back(gauge("orch_bridge_exports_spans", "1 where this bridge is the one that exports spans.", spans.exporting ? 1 : 0));
+    const auto counter = [&](const std::string &name, std::string help, uint64_t value) {
+        families.push_back({name, "counter", "", std::move(help), {{name + "_total", {}, static_cast<double>(value)}}});
+    };
+    counter("orch_bridge_spans_sent", "Spans that arrived at the collector.", spans.sent);
+    counter("orch_bridge_spans_dropped", "Spans that the collector refused.", spans.dropped);
+    counter("orch_bridge_span_failures", "Requests to the collector that failed.", spans.failures);
     return families;
 }
 
