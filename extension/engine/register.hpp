@@ -17,7 +17,7 @@ struct Examined {
 Examined examine(std::string_view text);
 
 /// Adds a warning for each handler that no registered worker serves on the task's queue. Inside a Call.
-void warn_of_unknown_handlers(Examined &examined);
+void warn_of_unknown_handlers(const Call &call, Examined &examined);
 
 /// Adds a warning for each workflow that a task starts and that does not exist, and an error for each that would start this one again without end.
 void examine_children(Call &call, Examined &examined);

@@ -70,7 +70,7 @@ Datum validate_text(FunctionCallInfo fcinfo, const std::string &text)
     if (!examined.spec.is_null()) {
         Call call;
         engine::examine_children(call, examined);
-        engine::warn_of_unknown_handlers(examined);
+        engine::warn_of_unknown_handlers(call, examined);
         call.finish();
     }
     const auto text_or_null = [](const std::string &t) { return t.empty() ? std::nullopt : std::optional(pg::text_datum(t)); };

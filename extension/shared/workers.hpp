@@ -21,11 +21,11 @@ struct WorkerServes {
 /// taken by workers that are alive or hold leases. The slot is valid until this transaction ends and while the worker holds leases.
 int worker_open(int32_t worker_id, std::string_view name, const WorkerServes &serves);
 
-/// Takes a name that no live worker has; false where one has it. For runners, which number themselves; without a free slot the name is nobody's, and worker_open says so.
+/// Takes a name that no live worker without a tenant has; false where one has it. For runners, which number themselves; without a free slot the name is nobody's, and worker_open says so.
 bool claim_worker_name(std::string_view name);
 
-/// no_slot where it is not in memory.
-int worker_find(std::string_view name);
+/// no_slot where it is not in memory. Names are a tenant's; SQL runners, which work for all, have the empty one.
+int worker_find(std::string_view tenant, std::string_view name);
 int worker_find(int32_t worker_id);
 
 /// Its number in _orch.worker, 0 for one that only memory knows.
