@@ -42,7 +42,8 @@ boost::asio::awaitable<void> find_run_of(Bridge &bridge, const Request &request,
 {
     if (filter.run.empty()) co_return;
     Params run{filter.run};
-    const Rows found = co_await bridge.pool.run(request.principal, "select $1::uuid, (select count(*) from orch.events_after(0, 1, $1::uuid))", std::move(run));
+    std::string sql = "select $1::uuid, (select count(*) from orch.events_after(0, 1, $1::uuid))";
+    const Rows found = co_await bridge.pool.run(request.principal, std::move(sql), std::move(run));
     filter.run = found.text(0, 0);
 }
 
@@ -56,7 +57,9 @@ boost::asio::awaitable<Response> open_stream(Bridge &bridge, Request &request, E
     if (const std::string_view seen = request.header("Last-Event-ID"); !seen.empty()) after = number_of_text(seen, "Last-Event-ID");
     else if (const auto asked = request.parameter("after")) after = number_of_text(*asked, "after");
     co_await find_run_of(bridge, request, filter);
-    const Rows now = co_await bridge.pool.run(request.principal, "select orch.feed_position(), orch.engine_time()");
+    std::string sql = "select orch.feed_position(), orch.engine_time()";
+    Params none;
+    const Rows now = co_await bridge.pool.run(request.principal, std::move(sql), std::move(none));
     const int64_t begin = after ? *after : from_the_first ? 0 : std::stoll(now.text(0, 0));
     Response response;
     response.headers.emplace_back("Content-Type", "text/event-stream");
@@ -98,14 +101,18 @@ boost::asio::awaitable<Response> read_page(Bridge &bridge, Request &request, Eve
 boost::asio::awaitable<Response> list_events(Bridge &bridge, Request &request)
 {
     EventFilter filter = filter_of(request, {});
-    Response response = asks_for_stream(request) ? co_await open_stream(bridge, request, std::move(filter), false) : co_await read_page(bridge, request, std::move(filter));
+    Response response;
+    if (asks_for_stream(request)) response = co_await open_stream(bridge, request, std::move(filter), false);
+    else response = co_await read_page(bridge, request, std::move(filter));
     co_return response;
 }
 
 boost::asio::awaitable<Response> list_run_events(Bridge &bridge, Request &request)
 {
     EventFilter filter = filter_of(request, request.in_path("run"));
-    Response response = asks_for_stream(request) ? co_await open_stream(bridge, request, std::move(filter), true) : co_await read_page(bridge, request, std::move(filter));
+    Response response;
+    if (asks_for_stream(request)) response = co_await open_stream(bridge, request, std::move(filter), true);
+    else response = co_await read_page(bridge, request, std::move(filter));
     co_return response;
 }
 
@@ -115,9 +122,8 @@ boost::asio::awaitable<Response> create_ticket(Bridge &bridge, Request &request)
     if (request.principal.expires)
         expires = std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(request.principal.expires->time_since_epoch()).count());
     Params parameters{expires};
-    const Rows made = co_await bridge.pool.run(
-        request.principal, "select jsonb_build_object('ticket', orch.create_event_ticket(to_timestamp($1::double precision / 1000)), 'expires_in_seconds', 60)",
-        std::move(parameters));
+    std::string sql = "select jsonb_build_object('ticket', orch.create_event_ticket(to_timestamp($1::double precision / 1000)), 'expires_in_seconds', 60)";
+    const Rows made = co_await bridge.pool.run(request.principal, std::move(sql), std::move(parameters));
     co_return json_response(made.text(0, 0), 201);
 }
 

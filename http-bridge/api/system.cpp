@@ -40,7 +40,10 @@ boost::asio::awaitable<Response> tell_readiness(Bridge &bridge, Request &)
         ready = ready && ok;
     };
     try {
-        auto answer = co_await (bridge.pool.run_as_bridge("select \"check\", ok, detail from orch.readiness()") || sleep_for(ready_time));
+        std::string sql = "select \"check\", ok, detail from orch.readiness()";
+        Params none;
+        auto asked = bridge.pool.run_as_bridge(std::move(sql), std::move(none));
+        auto answer = co_await (std::move(asked) || sleep_for(ready_time));
         if (const Rows *rows = std::get_if<0>(&answer)) {
             add("database", true, "It answers.");
             for (int i = 0; i < rows->size(); i++) add(rows->text(i, 0), rows->boolean(i, 1), rows->text(i, 2));

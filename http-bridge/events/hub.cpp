@@ -119,7 +119,9 @@ std::vector<std::shared_ptr<const FeedEvent>> Hub::after(int64_t &after, const E
 asio::awaitable<void> Hub::read_once()
 {
     if (!began_) {
-        const Rows begin = co_await pool_.run_as_bridge("select orch.feed_position()");
+        std::string ask = "select orch.feed_position()";
+        Params none;
+        const Rows begin = co_await pool_.run_as_bridge(std::move(ask), std::move(none));
         // After a break this goes on where it was: positions never come back.
         read_to_ = kept_from_ = std::stoll(begin.text(0, 0));
         began_ = true;
@@ -127,11 +129,13 @@ asio::awaitable<void> Hub::read_once()
         wake_readers();
     }
     Params position{std::to_string(read_to_)};
-    co_await pool_.run_as_bridge("call orch.await_events($1::bigint, interval '10 seconds')", position);
+    std::string wait = "call orch.await_events($1::bigint, interval '10 seconds')";
+    (void)co_await pool_.run_as_bridge(std::move(wait), std::move(position));
     answered_ = std::chrono::steady_clock::now();
     for (;;) {
         Params range{std::to_string(read_to_), std::to_string(rows_a_time)};
-        const Rows rows = co_await pool_.run_as_bridge("select pos, tenant, workflow, run_id, kind, event from orch.feed_lines($1::bigint, $2::int)", std::move(range));
+        std::string read = "select pos, tenant, workflow, run_id, kind, event from orch.feed_lines($1::bigint, $2::int)";
+        const Rows rows = co_await pool_.run_as_bridge(std::move(read), std::move(range));
         answered_ = std::chrono::steady_clock::now();
         for (int i = 0; i < rows.size(); i++) {
             FeedEvent event{std::stoll(rows.text(i, 0)), rows.text(i, 1), rows.text(i, 2), rows.text(i, 3), rows.text(i, 4), rows.text(i, 5)};
@@ -192,7 +196,8 @@ asio::awaitable<void> Hub::watch_tokens()
         std::vector<bool> gone(names.size() + 1, false);
         try {
             Params lists{array_of(tenants), array_of(names), array_of(since)};
-            const Rows rows = co_await bridge_.pool.run_as_bridge("select orch.tokens_ended($1::text[], $2::text[], $3::timestamptz[])", std::move(lists));
+            std::string ask = "select orch.tokens_ended($1::text[], $2::text[], $3::timestamptz[])";
+            const Rows rows = co_await bridge_.pool.run_as_bridge(std::move(ask), std::move(lists));
             for (int i = 0; i < rows.size(); i++) gone.at(std::stoul(rows.text(i, 0))) = true;
         } catch (const std::exception &error) {
             spdlog::warn("tokens of streams cannot be checked: {}", error.what());

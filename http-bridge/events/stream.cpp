@@ -115,8 +115,8 @@ asio::awaitable<EventPage> read_event_page(Bridge &bridge, const Principal &prin
     Param kinds;
     if (!filter.kinds.empty()) kinds = array_of(filter.kinds);
     Params parameters{std::to_string(after), std::to_string(rows), text_or_null(filter.run), text_or_null(filter.workflow), kinds};
-    const Rows page = co_await bridge.pool.run(
-        principal, "select items, next_pos from orch.event_page($1::bigint, $2::int, $3::uuid, $4, $5::text[])", std::move(parameters));
+    std::string sql = "select items, next_pos from orch.event_page($1::bigint, $2::int, $3::uuid, $4, $5::text[])";
+    const Rows page = co_await bridge.pool.run(principal, std::move(sql), std::move(parameters));
     co_return EventPage{page.text(0, 0), std::stoll(page.text(0, 1))};
 }
 

@@ -30,8 +30,8 @@ std::string hash_of_ticket(const std::string &ticket)
 boost::asio::awaitable<std::optional<Admission>> admit_ticket(Bridge &bridge, const Request &request)
 {
     Params hash{hash_of_ticket(request.parameter("ticket").value_or(""))};
-    const Rows rows = co_await bridge.pool.run_as_bridge(
-        "select name, role, tenant, (extract(epoch from expires_at) * 1000)::bigint from orch.use_event_ticket($1::bytea)", std::move(hash));
+    std::string sql = "select name, role, tenant, (extract(epoch from expires_at) * 1000)::bigint from orch.use_event_ticket($1::bytea)";
+    const Rows rows = co_await bridge.pool.run_as_bridge(std::move(sql), std::move(hash));
     if (rows.empty()) co_return std::nullopt;
     Admission admission;
     Principal &who = admission.principal;

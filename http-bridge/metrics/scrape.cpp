@@ -23,7 +23,8 @@ std::vector<Family> families_of(const Rows &rows)
         const std::string name = rows.text(i, 0);
         if (families.empty() || families.back().name != name) families.push_back({name, rows.text(i, 1), rows.text(i, 2), rows.text(i, 3), {}});
         Labels labels;
-        for (const auto &[label, value] : nlohmann::ordered_json::parse(rows.text(i, 5)).items()) labels.emplace_back(label, value.get<std::string>());
+        const auto named = nlohmann::ordered_json::parse(rows.text(i, 5));
+        for (const auto &[label, value] : named.items()) labels.emplace_back(label, value.get<std::string>());
         families.back().samples.push_back({rows.text(i, 4), std::move(labels), value_of(rows.text(i, 6))});
     }
     return families;
@@ -36,9 +37,10 @@ boost::asio::awaitable<std::vector<Family>> scrape(Bridge &bridge, const Princip
     std::vector<Family> families;
     bool up = true;
     try {
-        const Rows rows = co_await bridge.pool.run(
-            principal, "select name, type, unit, help, sample, labels, value from orch.metrics"
-                       " order by place, labels - 'le', sample, case labels ->> 'le' when '+Inf' then 'Infinity' else labels ->> 'le' end::float8");
+        std::string sql = "select name, type, unit, help, sample, labels, value from orch.metrics"
+                          " order by place, labels - 'le', sample, case labels ->> 'le' when '+Inf' then 'Infinity' else labels ->> 'le' end::float8";
+        Params none;
+        const Rows rows = co_await bridge.pool.run(principal, std::move(sql), std::move(none));
         families = families_of(rows);
     } catch (const DatabaseError &error) {
         if (status_of(error.code) < 500) throw;

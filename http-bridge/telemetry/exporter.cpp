@@ -125,7 +125,8 @@ asio::awaitable<int> SpanExporter::post(std::string body)
     const auto blocking = [](const SpanExporter *self, std::string text, std::atomic<bool> *stopped) -> asio::awaitable<int> {
         co_return post_blocking(self->endpoint_, self->headers_, text, *stopped);
     };
-    const int status = co_await asio::co_spawn(thread_, blocking(this, std::move(body), &stopped_), asio::use_awaitable);
+    asio::awaitable<int> answer = blocking(this, std::move(body), &stopped_);
+    const int status = co_await asio::co_spawn(thread_, std::move(answer), asio::use_awaitable);
     co_return status;
 }
 
@@ -156,20 +157,25 @@ asio::awaitable<void> SpanExporter::send(std::string body, size_t count)
 asio::awaitable<bool> SpanExporter::is_ours()
 {
     // Asked each time, since the pool may have made another connection; taken once a session.
-    const Rows rows = co_await pool_.run_as_bridge(
+    std::string sql =
         "select case when exists (select from pg_locks as l where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.classid = 1869767528 and l.objid = 1)"
-        " then true else pg_try_advisory_lock(1869767528, 1) end");
+        " then true else pg_try_advisory_lock(1869767528, 1) end";
+    Params none;
+    const Rows rows = co_await pool_.run_as_bridge(std::move(sql), std::move(none));
     co_return rows.boolean(0, 0);
 }
 
 asio::awaitable<void> SpanExporter::export_more()
 {
     if (position_ < 0) {
-        const Rows rows = co_await pool_.run_as_bridge("select orch.export_position('otlp')");
+        std::string sql = "select orch.export_position('otlp')";
+        Params none;
+        const Rows rows = co_await pool_.run_as_bridge(std::move(sql), std::move(none));
         position_ = std::stoll(rows.text(0, 0));
     }
     Params range{std::to_string(position_), std::to_string(rows_a_page)};
-    const Rows page = co_await pool_.run_as_bridge("select spans, next_pos from orch.span_page($1::bigint, $2::int)", range);
+    std::string read = "select spans, next_pos from orch.span_page($1::bigint, $2::int)";
+    const Rows page = co_await pool_.run_as_bridge(std::move(read), std::move(range));
     const int64_t next = std::stoll(page.text(0, 1));
     size_t count = 0;
     const nlohmann::ordered_json spans = nlohmann::ordered_json::parse(page.text(0, 0));
@@ -178,13 +184,15 @@ asio::awaitable<void> SpanExporter::export_more()
     if (stopped_) co_return;
     if (!spans.empty()) {
         Params reached{std::to_string(next)};
-        (void)co_await pool_.run_as_bridge("select orch.set_export_position('otlp', $1::bigint)", std::move(reached));
+        std::string write = "select orch.set_export_position('otlp', $1::bigint)";
+        (void)co_await pool_.run_as_bridge(std::move(write), std::move(reached));
     }
     const bool idle = next == position_ || spans.empty();
     position_ = next;
     if (!idle) co_return;
     Params position{std::to_string(position_)};
-    (void)co_await pool_.run_as_bridge("call orch.await_events($1::bigint, interval '10 seconds')", std::move(position));
+    std::string wait = "call orch.await_events($1::bigint, interval '10 seconds')";
+    (void)co_await pool_.run_as_bridge(std::move(wait), std::move(position));
 }
 
 asio::awaitable<void> SpanExporter::run()
