@@ -60,11 +60,16 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
     }
     also_in_environment(app, "cors-origin", options.cors_origins, "an origin (https://example.org) whose pages may call; repeatable")->delimiter(',');
     also_in_environment(app, "otlp-endpoint", options.otlp_endpoint, "URL of an OpenTelemetry collector (OTLP over HTTP) that gets runs and attempts as spans; headers by OTEL_EXPORTER_OTLP_HEADERS");
+    also_in_environment(app, "share", options.share, "folder of the files for browsers; ../share/orch/bridge beside the program's own unless given");
     also_in_environment(app, "log-level", options.log_level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
-    also_in_environment(app, "oidc-issuer", options.oidc_issuer, "URL of an OpenID Connect issuer whose tokens are taken");
+    also_in_environment(app, "trusted-proxy", options.trusted_proxies,
+                        "a proxy, or a network of them (10.0.0.0/8), whose X-Forwarded-For is believed; repeatable")
+        ->delimiter(',');
+    also_in_environment(app, "oidc-issuer", options.oidc_issuer, "URL of an OpenID Connect issuer whose tokens (JWT, RS256 or ES256) are taken");
     also_in_environment(app, "oidc-audience", options.oidc_audience, "the audience that they must have");
-    also_in_environment(app, "oidc-role-claim", options.oidc_role_claim, "the claim that says the role");
-    also_in_environment(app, "oidc-tenant-claim", options.oidc_tenant_claim, "the claim that says the tenant");
+    also_in_environment(app, "oidc-role-claim", options.oidc_role_claim, "the claim that says the role: viewer, operator, worker or admin; a.b is b inside a");
+    also_in_environment(app, "oidc-tenant-claim", options.oidc_tenant_claim,
+                        "the claim that says the tenant; without this option all are of the tenant \"default\"");
     app.add_flag("--routes", options.print_routes, "print the routes as lines of JSON, and end");
 
     try {

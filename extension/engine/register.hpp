@@ -28,8 +28,13 @@ struct Registered {
     bool created;
 };
 
-/// Stores a definition without errors as the next version of its workflow, unless the current one is equal to it. `must_be_new`: raises 42710 where the workflow exists.
-Registered register_definition(Call &call, Datum spec, bool must_be_new);
+struct RegisterOptions {
+    bool must_be_new = false;          // raise 42710 where the workflow exists
+    std::optional<int32> if_version;   // raise OR021 unless this version is the current one; 0 stands for none
+};
+
+/// Stores a definition without errors as the next version of its workflow, unless the current one is equal to it.
+Registered register_definition(Call &call, Datum spec, const RegisterOptions &options);
 
 /// A workflow in code, as a worker says that it serves it. The same label with the same options is the version that has them, also where a newer one is current: workers of two
 /// labels come and go beside each other. Raises 22023 for options that are none. Parked runs of the workflow are looked at again.

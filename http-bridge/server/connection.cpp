@@ -239,10 +239,11 @@ asio::awaitable<Response> Session<Stream>::ask(Parser &parser, Request &request,
         throw Problem(405, "method_not_allowed", "this path is not there for " + core_quoted(parser.get().method_string())).with("Allow", allowed);
     }
     if (route->minimum != Minimum::nobody) {
-        std::optional<Admission> by_ticket;
-        if (route->takes_ticket && request.parameter("ticket")) by_ticket = co_await admit_ticket(bridge_, request);
+        std::optional<Admission> known;
+        if (route->takes_ticket && request.parameter("ticket")) known = co_await admit_ticket(bridge_, request);
         // A ticket that is none counts like a token that is none.
-        Admission admission = by_ticket ? std::move(*by_ticket) : co_await bridge_.authenticator->admit(bridge_, request);
+        if (!known) known = co_await bridge_.authenticator->admit(bridge_, request);
+        Admission &admission = *known;
         request.principal = std::move(admission.principal);
         headers = std::move(admission.headers);
     }
@@ -253,16 +254,13 @@ asio::awaitable<Response> Session<Stream>::ask(Parser &parser, Request &request,
     }
     co_await read_body(bridge_, *route, request);
     for (bool again = false;; again = true) {
-        bool lost = false;
         try {
             Response response = co_await route->handle(bridge_, request);
             co_return response;
         } catch (const DatabaseError &error) {
             // What only reads can be asked again, of a connection that lives.
             if (!error.lost || again || bridge_.stopping || route->method != http::verb::get) throw;
-            lost = true;
         }
-        (void)lost;
     }
 }
 
