@@ -27,9 +27,9 @@ constexpr int columns = 12;
     "  when e.kind = 63 then jsonb_build_object(case when e.facts ->> 'state' = 'failed' then 'error' else 'output' end, e.payload)"                          \
     "  when jsonb_typeof(e.payload) = 'object' then e.payload"                                                                                                \
     "  else jsonb_build_object('detail', e.payload) end"                                                                                                      \
-    " || coalesce(e.facts, jsonb_build_object()), r.tenant, w.workflow, r.traceparent, e.task_no"                                                                         \
+    " || coalesce(e.facts, jsonb_build_object()), r.tenant, w.workflow, r.traceparent, e.task_no"                                                             \
     " from _orch.event_{} e join _orch.run_{} r on r.run_id = e.run_id"                                                                                       \
-    " join _orch.version v on v.version_id = r.version_id join _orch.workflow w on w.workflow_id = v.workflow_id"                                              \
+    " join _orch.version v on v.version_id = r.version_id join _orch.workflow w on w.workflow_id = v.workflow_id"                                             \
     " left join _orch.version_task p on p.version_id = r.version_id and p.task_no = e.task_no"
 
 // The largest position beyond `after`, or `after`.

@@ -106,7 +106,8 @@ std::set<RunId> end_runs(Call &call, const std::vector<std::pair<RunId, const Ve
                 const RunId id = pg::uuid_of(rows.get(i, 1));
                 call.events().add({id, run_itself, rows.int4(i, 2), EventKind::run_succeeded, 0, call.engine_actor()});
                 tell_parent(rows.maybe(i, 3), rows.maybe(i, 4));
-                const Version &version = *std::lower_bound(runs.begin() + first, runs.begin() + last, id, [](const auto &r, const RunId &key) { return r.first < key; })->second;
+                const Version &version =
+                    *std::lower_bound(runs.begin() + first, runs.begin() + last, id, [](const auto &r, const RunId &key) { return r.first < key; })->second;
                 shared::on_commit_run_state(core::run_state::running, core::run_state::succeeded);
                 shared::on_commit_timing(shared::Timing::run, version.tenant, version.workflow, call.now() - rows.time(i, 5));
                 ended.insert(id);

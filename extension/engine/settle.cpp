@@ -93,7 +93,8 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                     raise_refusal(s);
                 }
                 tell_circuit(version, {id, no}, core::CircuitOutcome::success, rows.maybe(i, 6));
-                shared::on_commit_timing(shared::Timing::attempt, version.tenant, task_of(version, id, no, rows.maybe(i, 6)).queue, call.now() - rows.time(i, 7));
+                shared::on_commit_timing(shared::Timing::attempt, version.tenant, task_of(version, id, no, rows.maybe(i, 6)).queue,
+                                         call.now() - rows.time(i, 7));
                 shared::on_commit_unlease({id, no}, static_cast<int64>(s.lease->token));
                 done.push_back({id, &version, no});
             }

@@ -186,8 +186,8 @@ Datum meters(FunctionCallInfo fcinfo)
         uint64 sum = 0;
         for (const uint64 bucket : t.buckets) buckets.add(Int64GetDatum(static_cast<int64>(sum += bucket)));
         result.add<5>({pg::text_datum(timing_words[static_cast<int>(t.timing)]), t.tenant.empty() ? std::nullopt : std::optional(pg::text_datum(t.tenant)),
-                       t.tenant.empty() ? std::nullopt : std::optional(pg::text_datum(t.name)),
-                       Float8GetDatum(static_cast<double>(t.sum_us) / USECS_PER_SEC), buckets.array()});
+                       t.tenant.empty() ? std::nullopt : std::optional(pg::text_datum(t.name)), Float8GetDatum(static_cast<double>(t.sum_us) / USECS_PER_SEC),
+                       buckets.array()});
     }
     return 0;
 }

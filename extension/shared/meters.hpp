@@ -20,8 +20,9 @@ enum class Timing : uint8_t { queueing, attempt, run };
 inline constexpr int timing_count = 3;
 
 /// Upper bounds in microseconds; a last bucket takes the rest.
-inline constexpr std::array<int64_t, 16> timing_bounds = {1'000,      5'000,      10'000,      50'000,      100'000,       500'000,       1'000'000,      2'500'000,
-                                                          5'000'000, 10'000'000, 30'000'000, 60'000'000, 300'000'000, 900'000'000, 3'600'000'000, 14'400'000'000};
+inline constexpr std::array<int64_t, 16> timing_bounds = {1'000,       5'000,       10'000,        50'000,        100'000,    500'000,
+                                                          1'000'000,   2'500'000,   5'000'000,     10'000'000,    30'000'000, 60'000'000,
+                                                          300'000'000, 900'000'000, 3'600'000'000, 14'400'000'000};
 inline constexpr int timing_buckets = static_cast<int>(timing_bounds.size()) + 1;
 
 void on_commit_count_events(int16_t kind, int64_t count);

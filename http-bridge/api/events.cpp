@@ -18,7 +18,8 @@ int64_t number_of_text(std::string_view text, const std::string &what)
 {
     int64_t number = 0;
     const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (end.ec != std::errc() || end.ptr != text.data() + text.size() || number < 0) throw Problem(400, "bad_parameter", what + " is no position: a number from 0 on");
+    if (end.ec != std::errc() || end.ptr != text.data() + text.size() || number < 0)
+        throw Problem(400, "bad_parameter", what + " is no position: a number from 0 on");
     return number;
 }
 
@@ -132,8 +133,26 @@ boost::asio::awaitable<Response> create_ticket(Bridge &bridge, Request &request)
 std::span<const Route> event_routes()
 {
     static const std::vector<Route> routes = {
-        {http::verb::get, "/events", Minimum::viewer, "listEvents", list_events, {"after", "limit", "run", "workflow", "kind", "ticket"}, BodyKind::none, {}, false, true},
-        {http::verb::get, "/runs/{run}/events", Minimum::viewer, "listRunEvents", list_run_events, {"after", "limit", "kind", "ticket"}, BodyKind::none, {}, false, true},
+        {http::verb::get,
+         "/events",
+         Minimum::viewer,
+         "listEvents",
+         list_events,
+         {"after", "limit", "run", "workflow", "kind", "ticket"},
+         BodyKind::none,
+         {},
+         false,
+         true},
+        {http::verb::get,
+         "/runs/{run}/events",
+         Minimum::viewer,
+         "listRunEvents",
+         list_run_events,
+         {"after", "limit", "kind", "ticket"},
+         BodyKind::none,
+         {},
+         false,
+         true},
         {http::verb::post, "/events/ticket", Minimum::viewer, "createEventTicket", create_ticket},
     };
     return routes;

@@ -116,35 +116,50 @@ std::vector<std::shared_ptr<const FeedEvent>> Hub::after(int64_t &after, const E
     return found;
 }
 
+asio::awaitable<int64_t> Hub::end_of_feed()
+{
+    std::string ask = "select orch.feed_position()";
+    Params none;
+    const Rows end = co_await pool_.run_as_bridge(std::move(ask), std::move(none));
+    answered_ = std::chrono::steady_clock::now();
+    co_return std::stoll(end.text(0, 0));
+}
+
+asio::awaitable<int> Hub::read_some()
+{
+    Params range{std::to_string(read_to_), std::to_string(rows_a_time)};
+    std::string read = "select pos, tenant, workflow, run_id, kind, event from orch.feed_lines($1::bigint, $2::int)";
+    const Rows rows = co_await pool_.run_as_bridge(std::move(read), std::move(range));
+    answered_ = std::chrono::steady_clock::now();
+    for (int i = 0; i < rows.size(); i++) {
+        FeedEvent event{std::stoll(rows.text(i, 0)), rows.text(i, 1), rows.text(i, 2), rows.text(i, 3), rows.text(i, 4), rows.text(i, 5)};
+        read_to_ = event.pos;
+        keep(std::move(event));
+    }
+    if (rows.size() > 0) wake_readers();
+    co_return rows.size();
+}
+
 asio::awaitable<void> Hub::read_once()
 {
     if (!began_) {
-        std::string ask = "select orch.feed_position()";
-        Params none;
-        const Rows begin = co_await pool_.run_as_bridge(std::move(ask), std::move(none));
-        // After a break this goes on where it was: positions never come back.
-        read_to_ = kept_from_ = std::stoll(begin.text(0, 0));
+        // After a break it goes on where it was; after a time without readers, here.
+        read_to_ = kept_from_ = co_await end_of_feed();
         began_ = true;
-        answered_ = std::chrono::steady_clock::now();
         wake_readers();
     }
     Params position{std::to_string(read_to_)};
     std::string wait = "call orch.await_events($1::bigint, interval '10 seconds')";
     (void)co_await pool_.run_as_bridge(std::move(wait), std::move(position));
     answered_ = std::chrono::steady_clock::now();
-    for (;;) {
-        Params range{std::to_string(read_to_), std::to_string(rows_a_time)};
-        std::string read = "select pos, tenant, workflow, run_id, kind, event from orch.feed_lines($1::bigint, $2::int)";
-        const Rows rows = co_await pool_.run_as_bridge(std::move(read), std::move(range));
-        answered_ = std::chrono::steady_clock::now();
-        for (int i = 0; i < rows.size(); i++) {
-            FeedEvent event{std::stoll(rows.text(i, 0)), rows.text(i, 1), rows.text(i, 2), rows.text(i, 3), rows.text(i, 4), rows.text(i, 5)};
-            read_to_ = event.pos;
-            keep(std::move(event));
-        }
-        if (rows.size() > 0) wake_readers();
-        if (rows.size() < rows_a_time) break;
+    int count = co_await read_some();
+    if (count == 0) {
+        // Positions of what was rolled back: without a step over them the wait would end at once, again and again.
+        const int64_t end = co_await end_of_feed();
+        count = co_await read_some();
+        if (count < rows_a_time) read_to_ = std::max(read_to_, end);
     }
+    while (count == rows_a_time) count = co_await read_some();
 }
 
 asio::awaitable<void> Hub::follow()

@@ -70,8 +70,8 @@ public:
 
     struct Status {
         size_t streams, events, bytes;
-        uint64_t read;      ///< events, since the start
-        bool following;     ///< or nobody listens
+        uint64_t read;                     ///< events, since the start
+        bool following;                    ///< or nobody listens
         std::chrono::milliseconds behind;  ///< since when the database has not answered
     };
     [[nodiscard]] Status status() const;
@@ -80,6 +80,8 @@ public:
 private:
     boost::asio::awaitable<void> follow();
     boost::asio::awaitable<void> read_once();
+    boost::asio::awaitable<int64_t> end_of_feed();
+    boost::asio::awaitable<int> read_some();
     boost::asio::awaitable<void> watch_tokens();
     void keep(FeedEvent event);
     void wake_readers();

@@ -30,7 +30,9 @@ void add_event(std::string &text, int64_t pos, std::string_view kind, std::strin
 
 class EventStream {
 public:
-    EventStream(Bridge &bridge, EventRequest request) : bridge_(bridge), request_(std::move(request)), reader_(*bridge.hub, request_.principal, request_.since) {}
+    EventStream(Bridge &bridge, EventRequest request) : bridge_(bridge), request_(std::move(request)), reader_(*bridge.hub, request_.principal, request_.since)
+    {
+    }
 
     asio::awaitable<void> run(Sink &sink)
     {

@@ -21,6 +21,7 @@ struct EventPage {
 };
 
 /// A page from the database, as the principal may see it. `rows` are read; those that the filter lets through are in it.
-[[nodiscard]] boost::asio::awaitable<EventPage> read_event_page(Bridge &bridge, const Principal &principal, const EventFilter &filter, int64_t after, size_t rows);
+[[nodiscard]] boost::asio::awaitable<EventPage> read_event_page(Bridge &bridge, const Principal &principal, const EventFilter &filter, int64_t after,
+                                                                size_t rows);
 
 }  // namespace orch::bridge

@@ -60,7 +60,8 @@ Family gauge(std::string name, std::string help, double value)
 
 Meters::Meters()
     : requests_(prometheus::BuildCounter().Name("orch_bridge_requests").Help("Requests that were answered, by route and status.").Register(registry_)),
-      durations_(prometheus::BuildHistogram().Name("orch_bridge_request_seconds").Help("From the header of a request to its answer being ready.").Register(registry_))
+      durations_(
+          prometheus::BuildHistogram().Name("orch_bridge_request_seconds").Help("From the header of a request to its answer being ready.").Register(registry_))
 {
 }
 
@@ -70,7 +71,9 @@ void Meters::count_request(std::string_view method, std::string_view route, int 
     // A method that no route has is the caller's to make up.
     const std::string how = route.empty() ? "any" : std::string(method);
     requests_.Add({{"method", how}, {"route", where}, {"status", std::to_string(status)}}).Increment();
-    durations_.Add({{"method", how}, {"route", where}}, prometheus::Histogram::BucketBoundaries{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30})
+    durations_
+        .Add({{"method", how}, {"route", where}},
+             prometheus::Histogram::BucketBoundaries{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30})
         .Observe(static_cast<double>(duration.count()) / 1e6);
 }
 
@@ -82,7 +85,8 @@ std::vector<Family> Meters::collect(const Bridge &bridge) const
     const Pool::Status pool = bridge.pool.status(), waits = bridge.waits.status();
     families.push_back(gauge("orch_bridge_streams", "Streams of events that are open.", static_cast<double>(hub.streams)));
     families.push_back(gauge("orch_bridge_stream_buffer_bytes", "Events that are kept for all streams together.", static_cast<double>(hub.bytes)));
-    families.push_back(gauge("orch_bridge_feed_silence_seconds", "For how long the feed has not answered, while anybody listens.", static_cast<double>(hub.behind.count()) / 1000));
+    families.push_back(gauge("orch_bridge_feed_silence_seconds", "For how long the feed has not answered, while anybody listens.",
+                             static_cast<double>(hub.behind.count()) / 1000));
     Family events{"orch_bridge_feed_events", "counter", "", "Events that came by the feed.", {}};
     events.samples.push_back({"orch_bridge_feed_events_total", {}, static_cast<double>(hub.read)});
     families.push_back(std::move(events));

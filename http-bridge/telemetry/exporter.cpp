@@ -35,7 +35,8 @@ std::string from_percent(std::string_view text)
 {
     std::string plain;
     for (size_t i = 0; i < text.size(); i++) {
-        if (text[i] == '%' && i + 2 < text.size() && std::isxdigit(static_cast<unsigned char>(text[i + 1])) && std::isxdigit(static_cast<unsigned char>(text[i + 2]))) {
+        if (text[i] == '%' && i + 2 < text.size() && std::isxdigit(static_cast<unsigned char>(text[i + 1])) &&
+            std::isxdigit(static_cast<unsigned char>(text[i + 2]))) {
             plain += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
             i += 2;
         } else plain += text[i];
@@ -92,8 +93,8 @@ bool is_refusal(int status) { return status >= 400 && status < 500 && status != 
 }  // namespace
 
 SpanExporter::SpanExporter(Bridge &bridge)
-    : bridge_(bridge), endpoint_(bridge.options.otlp_endpoint), headers_(headers_of_environment()), pool_(bridge.loop.get_executor(), export_pool(bridge.options)),
-      timer_(bridge.loop)
+    : bridge_(bridge), endpoint_(bridge.options.otlp_endpoint), headers_(headers_of_environment()),
+      pool_(bridge.loop.get_executor(), export_pool(bridge.options)), timer_(bridge.loop)
 {
     if (endpoint_.empty()) return;
     while (endpoint_.ends_with('/')) endpoint_.pop_back();
@@ -157,9 +158,9 @@ asio::awaitable<void> SpanExporter::send(std::string body, size_t count)
 asio::awaitable<bool> SpanExporter::is_ours()
 {
     // Asked each time, since the pool may have made another connection; taken once a session.
-    std::string sql =
-        "select case when exists (select from pg_locks as l where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.classid = 1869767528 and l.objid = 1)"
-        " then true else pg_try_advisory_lock(1869767528, 1) end";
+    std::string sql = "select case when exists (select from pg_locks as l where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.classid = "
+                      "1869767528 and l.objid = 1)"
+                      " then true else pg_try_advisory_lock(1869767528, 1) end";
     Params none;
     const Rows rows = co_await pool_.run_as_bridge(std::move(sql), std::move(none));
     co_return rows.boolean(0, 0);
