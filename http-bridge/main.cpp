@@ -1,7 +1,9 @@
 #include "api/route.hpp"
 #include "bridge.hpp"
 #include "database/connection.hpp"
+#include "events/hub.hpp"
 #include "server/listener.hpp"
+#include "telemetry/exporter.hpp"
 #include "server/log.hpp"
 
 #include <boost/asio/signal_set.hpp>
@@ -69,6 +71,7 @@ int main(int count, char **arguments)
         Bridge bridge(*options);
         Listener listener(bridge);
         listener.start();
+        bridge.spans->start();
         for (const std::string &address : listener.addresses()) spdlog::info("listening at {}", address);
 
         boost::asio::signal_set signals(bridge.loop, SIGTERM, SIGINT);
@@ -77,6 +80,8 @@ int main(int count, char **arguments)
             spdlog::info("stopping by signal {}", number);
             bridge.stopping = true;
             bridge.waits.stop();
+            bridge.hub->stop();
+            bridge.spans->stop();
             listener.stop([&] {
                 bridge.pool.stop();
                 bridge.loop.stop();
