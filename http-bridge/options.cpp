@@ -1,0 +1,83 @@
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+namespace orch::bridge {
+
+namespace {
+
+/// An option that is also ORCH_BRIDGE_NAME and a line of the file.
+template <class T>
+CLI::Option *also_in_environment(CLI::App &app, const std::string &name, T &value, const std::string &text)
+{
+    std::string variable = "ORCH_BRIDGE_";
+    for (const char c : name) variable += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return app.add_option("--" + name, value, text)->envname(variable)->capture_default_str();
+}
+
+}  // namespace
+
+std::optional<Options> read_options(int count, char **arguments, int &exit_code)
+{
+    Options options;
+    CLI::App app{"orch-bridge: the HTTP API of orch"};
+    app.set_version_flag("--version", ORCH_VERSION);
+    app.set_config("--config", "", "a file of lines NAME = VALUE (TOML): every option by its name without the dashes")->envname("ORCH_BRIDGE_CONFIG");
+    app.allow_config_extras(CLI::config_extras_mode::error);
+
+    app.add_option("--database", options.database, "PostgreSQL URL or key=value string; several hosts follow a failover. Without it the PG* variables")
+        ->envname("ORCH_DATABASE_URL");
+    also_in_environment(app, "listen", options.listen, "ADDRESS:PORT to listen at; port 0 takes a free one")->delimiter(',');
+    also_in_environment(app, "certificate", options.certificate, "file with the TLS certificate and its chain (PEM); HTTPS instead of HTTP");
+    also_in_environment(app, "key", options.key, "file with the certificate's private key (PEM), where it is not in the same file");
+    also_in_environment(app, "database-connections", options.database_connections, "connections to the database at most")->check(CLI::Range(1, 1000));
+    also_in_environment(app, "waits", options.waits, "requests that may sleep in the database at once, each on a connection of its own")
+        ->check(CLI::Range(1, 1000));
+    also_in_environment(app, "max-connections", options.max_connections, "clients at once")->check(CLI::Range(1, 1000000));
+    also_in_environment(app, "max-connections-per-address", options.max_connections_per_address, "clients at once from one address")
+        ->check(CLI::Range(1, 1000000));
+
+    struct Time {
+        const char *name;
+        std::chrono::milliseconds *value;
+        const char *text;
+        double seconds = 0;
+    };
+    std::vector<Time> times = {
+        {"header-time", &options.header_time, "seconds for the header of a request to come"},
+        {"body-time", &options.body_time, "seconds for its body to come"},
+        {"idle-time", &options.idle_time, "seconds that a connection may do nothing"},
+        {"write-time", &options.write_time, "seconds for an answer, or a piece of a stream, to be taken"},
+        {"statement-time", &options.statement_time, "seconds that a statement may take in the database"},
+        {"stop-time", &options.stop_time, "seconds that requests may go on after SIGTERM"},
+    };
+    for (Time &time : times) {
+        time.seconds = static_cast<double>(time.value->count()) / 1000;
+        also_in_environment(app, time.name, time.seconds, time.text)->check(CLI::Range(0.1, 86400.0));
+    }
+    also_in_environment(app, "cors-origin", options.cors_origins, "an origin (https://example.org) whose pages may call; repeatable")->delimiter(',');
+    also_in_environment(app, "log-level", options.log_level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+    also_in_environment(app, "oidc-issuer", options.oidc_issuer, "URL of an OpenID Connect issuer whose tokens are taken");
+    also_in_environment(app, "oidc-audience", options.oidc_audience, "the audience that they must have");
+    also_in_environment(app, "oidc-role-claim", options.oidc_role_claim, "the claim that says the role");
+    also_in_environment(app, "oidc-tenant-claim", options.oidc_tenant_claim, "the claim that says the tenant");
+    app.add_flag("--routes", options.print_routes, "print the routes as lines of JSON, and end");
+
+    try {
+        app.parse(count, arguments);
+    } catch (const CLI::ParseError &wrong) {
+        exit_code = app.exit(wrong) == 0 ? 0 : 2;
+        return std::nullopt;
+    }
+    for (const Time &time : times) *time.value = std::chrono::milliseconds(static_cast<long>(time.seconds * 1000));
+    if (options.certificate.empty() && !options.key.empty()) {
+        std::cerr << "orch-bridge: --key needs --certificate\n";
+        exit_code = 2;
+        return std::nullopt;
+    }
+    return options;
+}
+
+}  // namespace orch::bridge
