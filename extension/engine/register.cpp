@@ -2,9 +2,11 @@
 
 #include "core/definition.hpp"
 #include "core/validate.hpp"
+#include "engine/audit.hpp"
 #include "engine/code_run.hpp"
 #include "engine/installation.hpp"
 #include "engine/notify.hpp"
+#include "pg/membership.hpp"
 #include "shared/database.hpp"
 #include "shared/run_ids.hpp"
 
@@ -209,6 +211,7 @@ Registered add_version(Call &call, const WorkflowRow &row, Datum spec, const cor
     const int32 number = row.version + 1;
     const int32 version_id = insert_version(call, row, number, spec);
     insert_tasks(call, version_id, plan);
+    audit(call, {.action = "register", .tenant = call.tenant(), .workflow = plan.id, .details = {{"version", number}}});
     // The first trigger wants partitions, and the steward does nothing before something is registered.
     shared::on_commit_wake_steward();
     if (!shared::partitions_ready()) shared::partitions_request();
@@ -271,13 +274,7 @@ std::optional<int32> number_of_equal(int32 workflow_id, Datum spec)
 void require_may_register_code(Call &call, const WorkflowRow &row, const std::string &workflow)
 {
     if (row.version == 0 || version_of(row.version_id).is_code()) return;
-    const Oid caller = call.caller();
-    bool admin = false;
-    pg::call_pg([&] {
-        const Oid role = get_role_oid("orch_admin", true);
-        admin = OidIsValid(role) && is_member_of_role(caller, role);
-    });
-    if (!admin)
+    if (!pg::is_admin(call.caller()))
         throw pg::error{ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "workflow " + core::in_quotes(workflow) + " has a definition, which no worker may replace by code",
                         {},

@@ -57,11 +57,8 @@ std::vector<Redriven> resolve_dead_letters(Call &call, const RunId &run, const V
 {
     static pg::Statement update(
         "update _orch.dead_letter set resolution = 'redriven', resolved_at = $2, resolved_by = $3 where run_id = $1 and resolution is null returning task_no",
-        {UUIDOID, TIMESTAMPTZOID, NAMEOID});
-    const std::string name = pg::role_name(call.caller());
-    NameData by;
-    pg::call_pg([&] { namestrcpy(&by, name.c_str()); });
-    pg::Rows rows = update.run(Parameters<3>().add(pg::uuid_datum(run)).add(time_datum(call.now())).add(NameGetDatum(&by)));
+        {UUIDOID, TIMESTAMPTZOID, TEXTOID});
+    pg::Rows rows = update.run(Parameters<3>().add(pg::uuid_datum(run)).add(time_datum(call.now())).add(pg::text_datum(deed_name(call.caller()))));
     std::vector<Redriven> redriven;
     for (uint64 i = 0; i < rows.count(); i++) redriven.push_back({run, version.task(rows.int4(i, 1)).id});
     std::sort(redriven.begin(), redriven.end(), [](const Redriven &a, const Redriven &b) { return a.task_id < b.task_id; });
@@ -157,14 +154,11 @@ void discard(Call &call, int64 dead_letter)
 {
     static pg::Statement update(
         "update _orch.dead_letter set resolution = 'discarded', resolved_at = $2, resolved_by = $3 where id = $1 and resolution is null",
-        {INT8OID, TIMESTAMPTZOID, NAMEOID});
+        {INT8OID, TIMESTAMPTZOID, TEXTOID});
     const DeadLetter letter = open_dead_letter(dead_letter);
     lock_run_row(call, letter.run);
     open_dead_letter(dead_letter);
-    const std::string name = pg::role_name(call.caller());
-    NameData by;
-    pg::call_pg([&] { namestrcpy(&by, name.c_str()); });
-    update.run(Parameters<3>().add(Int64GetDatum(dead_letter)).add(time_datum(call.now())).add(NameGetDatum(&by)));
+    update.run(Parameters<3>().add(Int64GetDatum(dead_letter)).add(time_datum(call.now())).add(pg::text_datum(deed_name(call.caller()))));
 }
 
 }  // namespace orch::engine

@@ -1,7 +1,8 @@
 // What lies in shared memory. For the files of shared/ only; everybody else speaks to their functions.
 //
 // Sizes: orch.ready_memory (three quarters entries, one quarter counters) plus some 25 MB of fixed tables, of which the operating system gives only what was touched.
-// Locks, one tranche "orch": one for each database slot, which guards all that belongs to the database wherever it lies; and the pool's, for what belongs to nobody.
+// Locks, one tranche "orch": one for each database slot, which guards all that belongs to the database wherever it lies; the pool's, for what belongs to nobody;
+// and those of sets of rate buckets, taken alone.
 // Order: database, then pool; never two databases. Nothing under a lock may raise, allocate or loop without bound, since commit and abort callbacks take them too.
 #pragma once
 
@@ -192,6 +193,7 @@ struct Database {
     // Atomic.
     pg_atomic_uint32 phase, generation, seeded, partitions_wanted, cancels_unseen;
     pg_atomic_uint64 last_id, first_ms, end_ms, positions;
+    pg_atomic_uint64 uses_due;  // monotonic: when the uses of tokens are written; UINT64_MAX = there are none
     ConditionVariable changed;
 
     // Under the database's lock.
@@ -237,6 +239,20 @@ struct Database {
     HashChains<RunWaiter, &RunWaiter::chain, 256> run_waiters;
 };
 
+/// A token bucket, of 48 bytes; full_at in the past: nobody's.
+struct RateBucket {
+    uint64_t key[2];
+    int64_t full_at;   // monotonic
+    int64_t used_at;   // wall clock: a use of the token that no row tells yet; else 0
+    int32_t token_id;  // 0 = not a token's
+    Oid database;
+};
+
+inline constexpr uint32_t rate_sets = 1024;
+inline constexpr uint32_t rate_ways = 8;
+inline constexpr uint32_t rate_locks = 16;
+inline constexpr int first_rate_lock = 1 + max_databases;
+
 struct Floor {
     pg_atomic_uint64 position;  // UINT64_MAX = none
     pg_atomic_uint32 database;
@@ -258,6 +274,8 @@ struct Root {
     BuddyArena counters;
     int32_t processes;
     FeedWaiter feed_waiters[max_feed_waiters];  // under the database's lock once taken, the pool's while free
+    RateBucket buckets[rate_sets * rate_ways];  // under the lock of the set, as are those of addresses
+    RateBucket address_buckets[rate_sets * rate_ways];
     Database databases[max_databases];
 };
 
@@ -271,7 +289,7 @@ extern RunWaiter *run_waiters;
 extern Floor *floors;
 extern std::byte *arena;
 extern uint8_t *arena_marks;
-extern LWLockPadded *locks;  // the pool's, then the databases'
+extern LWLockPadded *locks;  // the pool's, then the databases', then those of rate buckets
 
 /// This backend's slot, or nullptr before database() was called.
 extern Database *mine;

@@ -19,7 +19,7 @@ create table _orch.dead_letter (
     created_at timestamptz not null,
     resolution text,
     resolved_at timestamptz,
-    resolved_by name,
+    resolved_by text,
     constraint dead_letter_resolution check (resolution in ('redriven', 'discarded'))
 );
 comment on table _orch.dead_letter is 'A row for each task that ended failed or timed_out by itself; resolution is null while it is open.';
@@ -51,10 +51,10 @@ create table _orch.audit (
     run_id uuid,
     workflow text,
     tenant text not null,
-    reason text not null,
+    reason text,
     details jsonb
 );
-comment on table _orch.audit is 'Insert-only: who took something out of the history. Names and not ids, since what they stand for may be gone.';
+comment on table _orch.audit is 'Insert-only: who took something out of the history, and what else administrators did. Names and not ids, since what they stand for may be gone.';
 create index audit_by_run on _orch.audit (run_id);
 
 create table _orch.installation (

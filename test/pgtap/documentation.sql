@@ -53,6 +53,7 @@ insert into promised values
     ('approvals', 'run_id, task_id, workflow, roles, form, since, due_at'),
     ('circuits', 'circuit, tenant, state, failures_in_row, opened_at, half_open_at, waiting'),
     ('audit', 'at, actor, action, run_id, workflow, tenant, reason, details'),
+    ('tokens', 'name, role, tenant, created_at, created_by, expires_at, revoked_at, last_used_at'),
     ('health', 'check, status, detail, hint');
 select is(
     left((

@@ -25,12 +25,13 @@ select orch.trigger('tenants_secret') as erased \gset
 select orch.cancel(:'erased') as state \gset
 call orch.await_run(:'erased', '20 s');
 select orch.erase(:'erased', 'tenants_secret') as done \gset
+select orch.create_token('tenants_secret', 'operator') as token \gset
 
 create function pg_temp.seen() returns table (name text, rows bigint)
 language plpgsql
 as $$
 begin
-    for name in select c.relname from pg_class c where c.relnamespace = 'orch'::regnamespace and c.relkind = 'v' order by 1 loop
+    for name in select c.relname from pg_class c where c.relnamespace = 'orch'::regnamespace and c.relkind = 'v' and has_table_privilege(c.oid, 'select') order by 1 loop
         execute format('select count(*) from orch.%I v where v::text like %L or v::text like %L', name, '%tenants_secret%', '%' || current_setting('tenants.run') || '%') into rows;
         return next;
     end loop;
@@ -72,6 +73,7 @@ begin
         format('select orch.erase(%L, ''x'')', run),
         format('select orch.delete_run(%L, ''x'')', run),
         'select orch.reset_circuit(''tenants_secret'')',
+        'select from orch.revoke_token(''tenants_secret'') r where r',
         'select * from orch.lease(''tenants_other'', 10)'
     ] loop
         begin
