@@ -2,6 +2,7 @@
 
 #include "core/json_path.hpp"
 #include "core/template.hpp"
+#include "engine/audit.hpp"
 #include "engine/notify.hpp"
 #include "engine/trigger.hpp"
 #include "pg/expression.hpp"
@@ -148,7 +149,7 @@ Datum input_from(const Hook &hook, const std::string &id, const std::string &bod
 std::optional<std::string> create_hook(Call &call, const HookDefinition &d)
 {
     static pg::Statement insert("insert into _orch.hook (hook, tenant, workflow, secret, format, signature_header, input, created_at, created_by)"
-                                " values ($1, $2, $3, $4, $5, $6, $7, $8, $9::name) on conflict (hook) do nothing",
+                                " values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (hook) do nothing",
                                 {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID, TEXTOID});
     if (!is_hook_name(d.name))
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
@@ -167,10 +168,11 @@ std::optional<std::string> create_hook(Call &call, const HookDefinition &d)
     Parameters<9> parameters;
     parameters.add(pg::text_datum(d.name)).add(pg::text_datum(tenant)).add(pg::text_datum(d.workflow)).add(pg::text_datum(secret.stored));
     parameters.add(pg::text_datum(core::hook_format_name(*format))).add(pg::text_datum(header)).add(d.input).add(time_datum(call.now()));
-    insert.run(parameters.add(pg::text_datum(pg::role_name(call.caller()))));
+    insert.run(parameters.add(pg::text_datum(deed_name(call.caller()))));
     if (insert.processed() == 0)
         throw pg::error{
             ERRCODE_DUPLICATE_OBJECT, "hook " + core::in_quotes(d.name) + " already exists", {}, "Drop it first, in the same transaction, to change it."};
+    audit(call, {.action = "create_hook", .tenant = tenant, .workflow = d.workflow, .details = {{"hook", d.name}, {"format", core::hook_format_name(*format)}}});
     return secret.made;
 }
 
@@ -178,7 +180,9 @@ bool drop_hook(Call &call, const std::string &name)
 {
     static pg::Statement remove("delete from _orch.hook where tenant = $1 and hook = $2", {TEXTOID, TEXTOID});
     remove.run(Parameters<2>().add(pg::text_datum(call.tenant())).add(pg::text_datum(name)));
-    return remove.processed() > 0;
+    if (remove.processed() == 0) return false;
+    audit(call, {.action = "drop_hook", .tenant = call.tenant(), .details = {{"hook", name}}});
+    return true;
 }
 
 Received receive_hook(Call &call, const std::string &name, std::string_view body, Datum headers_given)

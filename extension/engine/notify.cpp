@@ -3,6 +3,7 @@
 #include "core/definition.hpp"
 #include "core/lease_text.hpp"
 #include "core/webhook.hpp"
+#include "engine/audit.hpp"
 #include "engine/register.hpp"
 #include "engine/settle.hpp"
 #include "engine/task_of.hpp"
@@ -268,7 +269,7 @@ std::optional<std::string> notify_on(Call &call, const NotificationDefinition &d
 {
     static pg::Statement upsert(
         "insert into _orch.notification as n (tenant, name, workflow, events, url, secret, created_at, created_by) values ($1, $2, $3, $4, $5, $6, $7, "
-        "$8::name)"
+        "$8)"
         " on conflict (tenant, name) do update set workflow = excluded.workflow, events = excluded.events, url = excluded.url, secret = excluded.secret",
         {TEXTOID, TEXTOID, TEXTOID, INT2OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID});
     require_notification(d);
@@ -280,8 +281,9 @@ std::optional<std::string> notify_on(Call &call, const NotificationDefinition &d
     Parameters<8> parameters;
     parameters.add(pg::text_datum(tenant)).add(pg::text_datum(d.name)).add(d.workflow ? std::optional(pg::text_datum(*d.workflow)) : std::nullopt);
     parameters.add(Int16GetDatum(events)).add(pg::text_datum(d.url)).add(pg::text_datum(secret.stored)).add(time_datum(call.now()));
-    upsert.run(parameters.add(pg::text_datum(pg::role_name(call.caller()))));
+    upsert.run(parameters.add(pg::text_datum(deed_name(call.caller()))));
     subscriptions_changed();
+    audit(call, {.action = "notify_on", .tenant = tenant, .workflow = d.workflow, .details = {{"notification", d.name}, {"events", d.events}}});
     return secret.made;
 }
 
@@ -293,6 +295,7 @@ bool drop_notification(Call &call, const std::string &name)
     if (rows.empty()) return false;
     deliveries.run(Parameters<1>().add(Int32GetDatum(rows.int4(0, 1))));
     subscriptions_changed();
+    audit(call, {.action = "drop_notification", .tenant = call.tenant(), .details = {{"notification", name}}});
     return true;
 }
 

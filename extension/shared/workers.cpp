@@ -243,6 +243,19 @@ void worker_called(int slot)
     with_database(database(), [&] { touch(workers[slot]); });
 }
 
+bool worker_called_for(int slot, std::string_view tenant)
+{
+    const std::string folded = folded_name(tenant);
+    return with_database(database(), [&] {
+        Worker &worker = workers[slot];
+        // It stands last, behind its length.
+        const std::string_view packed(worker.serves, worker.serves_length);
+        if (!packed.ends_with(folded) || static_cast<uint8_t>(packed[packed.size() - folded.size() - 1]) != folded.size()) return false;
+        touch(worker);
+        return true;
+    });
+}
+
 void worker_drain(int slot)
 {
     Database &database = shared::database();

@@ -9,7 +9,7 @@ create table _orch.hook (
     signature_header text not null,
     input jsonb,
     created_at timestamptz not null,
-    created_by name not null,
+    created_by text not null,
     constraint hook_format check (format in ('github', 'standard', 'hex'))
 );
 comment on table _orch.hook is 'Inbound webhooks. The name is a part of the address, which names no tenant, so it is unique among all of them.';
@@ -23,7 +23,7 @@ create table _orch.notification (
     url text not null,
     secret text not null,
     created_at timestamptz not null,
-    created_by name not null,
+    created_by text not null,
     unique (tenant, name)
 );
 comment on table _orch.notification is 'Who is told of which events; workflow null: of all. events: a sum of bits, extension/core/webhook.cpp.';

@@ -9,7 +9,7 @@ select
     h.input,
     h.tenant,
     h.created_at,
-    h.created_by::text as created_by
+    h.created_by
 from _orch.hook as h
 cross join (select) as read_only
 where _orch.tenant_allowed(h.tenant);
@@ -24,7 +24,7 @@ comment on column orch.hooks.signature_header is 'The header that carries the si
 comment on column orch.hooks.input is 'The template of the run''s input; null: the body is the input.';
 comment on column orch.hooks.tenant is 'The tenant that it belongs to.';
 comment on column orch.hooks.created_at is 'When it was made.';
-comment on column orch.hooks.created_by is 'The role that made it.';
+comment on column orch.hooks.created_by is 'Who made it.';
 
 create or replace view orch.notifications with (security_barrier) as
 select
@@ -34,7 +34,7 @@ select
     _orch.url_origin(n.url) as url,
     n.tenant,
     n.created_at,
-    n.created_by::text as created_by
+    n.created_by
 from _orch.notification as n
 cross join (select) as read_only
 where _orch.tenant_allowed(n.tenant);
@@ -48,7 +48,7 @@ comment on column orch.notifications.events is 'The events that it tells.';
 comment on column orch.notifications.url is 'Where it tells them, without the path, which may be a secret by itself.';
 comment on column orch.notifications.tenant is 'The tenant that it belongs to.';
 comment on column orch.notifications.created_at is 'When it was made.';
-comment on column orch.notifications.created_by is 'The role that made it.';
+comment on column orch.notifications.created_by is 'Who made it.';
 
 create or replace view orch.deliveries with (security_barrier) as
 select
