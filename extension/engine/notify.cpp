@@ -305,7 +305,9 @@ std::optional<Outgoing> delivery_of(Call &call, const std::string &lease_text)
                                 " from _orch.delivery d join _orch.notification n on n.notification_id = d.notification_id where d.run_id = $1",
                                 {UUIDOID});
     const auto lease = core::decode_lease(lease_text);
-    if (!lease || !leaf_exists(day_of(lease->run_id)) || !still_running({lease->run_id, lease->task_no}, static_cast<int64>(lease->token)))
+    std::optional<std::string> tenant = call.tenant();
+    if (*tenant == all_tenants) tenant.reset();
+    if (!lease || !leaf_exists(day_of(lease->run_id)) || !still_running({lease->run_id, lease->task_no}, static_cast<int64>(lease->token), tenant))
         throw pg::error{pg::lease_lost, "the lease is lost", "What is to be sent is told to whoever holds the lease.", {}};
     const pg::Rows rows = select.run(Parameters<1>().add(pg::uuid_datum(lease->run_id)));
     if (rows.empty()) return std::nullopt;

@@ -323,15 +323,20 @@ Registered register_own(Call &call, Datum spec)
     return add_version(call, row, spec, plan);
 }
 
-Registered register_definition(Call &call, Datum spec, bool must_be_new)
+Registered register_definition(Call &call, Datum spec, const RegisterOptions &options)
 {
     const core::Plan plan = compiled(spec);
     require_free_name(plan.id);
     claim_installation(call);
     const WorkflowRow row = take_workflow(call, plan.id);
-    if (must_be_new && row.version > 0)
+    if (options.must_be_new && row.version > 0)
         throw pg::error{ERRCODE_DUPLICATE_OBJECT, "workflow " + core::in_quotes(plan.id) + " already exists",
                         "Its current version is " + std::to_string(row.version) + ".", "Leave if_exists at 'version' to register the next version."};
+    // Under the row's lock: whoever read that version has not missed another one.
+    if (options.if_version && *options.if_version != row.version)
+        throw pg::error{pg::other_version, "the current version of workflow " + core::in_quotes(plan.id) + " is not " + std::to_string(*options.if_version),
+                        row.version > 0 ? "It is " + std::to_string(row.version) + "." : "The workflow has no version yet.",
+                        "Look at the current version, and register what is to follow it."};
     if (row.version > 0 && equals_version(row.version_id, spec)) return {plan.id, row.version, false};
 
     if (has_sql(plan)) require_sql_role(call, row, plan);

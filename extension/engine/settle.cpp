@@ -40,6 +40,9 @@ bool too_large(Settlement &s)
     return s.size > static_cast<size_t>(settings::max_result_bytes);
 }
 
+// A worker holds leases of its own tenant alone; who only shows a lease is asked for his.
+bool is_foreign(const Call &call, const WorkerIdentity *worker, const Version &version) { return !worker && version.tenant != call.tenant(); }
+
 // Successes in one statement: rows that are running under that very lease become succeeded.
 std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker, std::vector<Settlement *> &successes)
 {
@@ -83,6 +86,11 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                 call.events().add({id, no, rows.int4(i, 3), EventKind::task_succeeded, rows.int2(i, 5),
                                    worker ? call.worker_actor(worker->name) : call.role_actor(), s.output, s.facts});
                 const Version &version = version_of(rows.int4(i, 4));
+                // This transaction is rolled back with what it changed.
+                if (is_foreign(call, worker, version)) {
+                    s.status = SettleStatus::lost;
+                    raise_refusal(s);
+                }
                 tell_circuit(version, {id, no}, core::CircuitOutcome::success, rows.maybe(i, 6));
                 shared::on_commit_unlease({id, no}, static_cast<int64>(s.lease->token));
                 done.push_back({id, &version, no});
@@ -102,7 +110,7 @@ void settle_failures(Call &call, const WorkerIdentity *worker, const std::vector
     std::vector<EndedAttempt> ended;
     for (const Attempt &a : lock_attempts(std::move(keys), false)) {
         Settlement &s = *by_task[{a.run, a.task_no}];
-        if (worker && a.worker_id != worker->worker_id) continue;
+        if ((worker && a.worker_id != worker->worker_id) || is_foreign(call, worker, version_of(a.version_id))) continue;
         s.status = SettleStatus::ok;
         shared::LeaseState held;
         const bool stopped = shared::lease_of({a.run, a.task_no}, held) && held.cancel;
@@ -137,9 +145,9 @@ SettleStatus status_by_row(const Settlement &s, const Row &row, const WorkerIden
     }
 }
 
-void classify(const Index &open, const WorkerIdentity *worker)
+void classify(const Call &call, const Index &open, const WorkerIdentity *worker)
 {
-    static pg::Statement select("select t.run_id, t.task_no, t.state, t.attempt, t.token, coalesce(t.worker_id, 0), e.payload"
+    static pg::Statement select("select t.run_id, t.task_no, t.state, t.attempt, t.token, coalesce(t.worker_id, 0), e.payload, t.version_id"
                                 " from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
                                 " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no"
                                 " left join _orch.event_{} e on e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no",
@@ -157,6 +165,7 @@ void classify(const Index &open, const WorkerIdentity *worker)
             pg::Rows rows = select.run_on(day, Parameters<2>().add(run.array()).add(task_no.array()));
             for (uint64 i = 0; i < rows.count(); i++) {
                 Row row{rows.letter(i, 3), rows.int2(i, 4), {}, rows.int4(i, 6), rows.maybe(i, 7)};
+                if (is_foreign(call, worker, version_of(rows.int4(i, 8)))) continue;
                 if (auto token = rows.maybe(i, 5)) row.token = DatumGetInt64(*token);
                 for (Settlement *s : open.at({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)})) s->status = status_by_row(*s, row, worker);
             }
@@ -276,11 +285,13 @@ std::vector<Attempt> lock_attempts(std::vector<LeaseKey> keys, bool skip_locked)
     return locked;
 }
 
-bool still_running(const TaskRef &task, int64 token)
+bool still_running(const TaskRef &task, int64 token, std::optional<std::string> tenant)
 {
-    static pg::Statement select("select 1 from _orch.task_{} t where t.run_id = $1 and t.task_no = $2 and t.state = 'r' and t.token = $3",
+    static pg::Statement select("select t.version_id from _orch.task_{} t where t.run_id = $1 and t.task_no = $2 and t.state = 'r' and t.token = $3",
                                 {UUIDOID, INT4OID, INT8OID});
-    return !select.run_on(day_of(task.run), Parameters<3>().add(pg::uuid_datum(task.run)).add(Int32GetDatum(task.task_no)).add(Int64GetDatum(token))).empty();
+    const pg::Rows rows =
+        select.run_on(day_of(task.run), Parameters<3>().add(pg::uuid_datum(task.run)).add(Int32GetDatum(task.task_no)).add(Int64GetDatum(token)));
+    return !rows.empty() && (!tenant || version_of(rows.int4(0, 1)).tenant == *tenant);
 }
 
 void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &settlements, bool deferred)
@@ -336,7 +347,7 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
         if (first.status == SettleStatus::too_large) refused[it->first] = same;
         it = first.status == SettleStatus::ok || first.status == SettleStatus::too_large ? open.erase(it) : std::next(it);
     }
-    if (!open.empty()) classify(open, worker);
+    if (!open.empty()) classify(call, open, worker);
     for (auto &[task, same] : open)
         if (same.front()->status != SettleStatus::duplicate) refused[task] = same;
     // A single settle raises when it is refused, which would undo what is written here; and the lock on the row would make the steward, which writes it

@@ -45,8 +45,8 @@ shared::Refusal refusal_of(const Settlement &settlement, std::string_view worker
 /// What a single settle raises where it was refused; the steward writes the refusal, since this transaction is about to roll back.
 [[noreturn]] void raise_refusal(const Settlement &settlement);
 
-/// Gives tasks back without using up an attempt; the statuses of those that were not held by these leases.
-std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std::vector<std::string> &leases);
+/// Gives tasks back without using up an attempt; the statuses of those that were not held by these leases. `of_caller`: only those of the caller's tenant; a runner works for all.
+std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std::vector<std::string> &leases, bool of_caller = true);
 
 /// Running attempts of these leases, locked. Those that are not running under that token any more are left out.
 struct LeaseKey {
@@ -57,7 +57,7 @@ struct LeaseKey {
 };
 std::vector<Attempt> lock_attempts(std::vector<LeaseKey> keys, bool skip_locked);
 
-/// Whether a task's row, as committed now, is running under that token.
-bool still_running(const TaskRef &task, int64 token);
+/// Whether a task's row, as committed now, is running under that token. With a tenant: and is of that.
+bool still_running(const TaskRef &task, int64 token, std::optional<std::string> tenant = {});
 
 }  // namespace orch::engine

@@ -183,7 +183,7 @@ Datum await_run(FunctionCallInfo fcinfo)
 int slot_of(pg::NonAtomic &outer, const std::string &name)
 {
     for (;;) {
-        const int slot = shared::worker_find(name);
+        const int slot = shared::worker_find(engine::tenant_of(GetUserId()), name);
         if (slot != shared::no_slot && shared::worker_id_of(slot) > 0) return slot;
         pg::in_short_transaction(outer, [&] {
             Call call;
@@ -228,16 +228,16 @@ Datum await_workers(FunctionCallInfo fcinfo)
     outer.open();
     outer.commit();
     shared::listen_for_workers();
-    std::vector<std::string> woken = shared::take_woken_workers();
+    std::vector<int32> woken = shared::take_woken_workers();
     while (woken.empty() && !patience.over()) {
         if (pg::sleep_for_client(patience.left_ms(), true, "OrchAwaitWorkers") == pg::Woken::client) break;
         woken = shared::take_woken_workers();
     }
     outer.close();
     MemoryContextSwitchTo(outside);
-    pg::Column names(TEXTOID);
-    for (const std::string &name : woken) names.add(pg::text_datum(name));
-    return one_row<1>(fcinfo, {names.array()});
+    pg::Column numbers(INT4OID);
+    for (const int32 number : woken) numbers.add(Int32GetDatum(number));
+    return one_row<1>(fcinfo, {numbers.array()});
 }
 
 // On a standby no commit wakes anybody: whatever is replayed may be news.

@@ -244,7 +244,8 @@ Datum worker_waits(FunctionCallInfo fcinfo)
     if (arguments.is_null(1)) shared::worker_waits_no_more(worker.slot);
     else waits = shared::worker_waits_with(worker.slot, arguments.int4(1, "listener"));
     call.finish();
-    return BoolGetDatum(waits);
+    fcinfo->isnull = !waits;
+    return Int32GetDatum(worker.worker_id);
 }
 
 Datum log(FunctionCallInfo fcinfo)

@@ -134,7 +134,7 @@ struct Worker {
     LeaseList leases;     // pending ones too
     int64_t rests_until;  // monotonic: it has no connection, waits for hints, and counts as alive; 0 = it does not rest
     Bitmap<max_routes> routes;
-    char name[name_bytes + 1];
+    char name[name_bytes + 1], tenant[name_bytes + 1];
     uint16_t serves_length;
     char serves[serves_bytes];  // count, then length and bytes of each queue; the same of handlers; length and bytes of the tenant
 };

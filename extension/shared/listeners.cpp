@@ -15,6 +15,7 @@ namespace orch::shared {
 namespace {
 
 bool listening = false;
+uint32_t looked_at = 0;  // the generation of the database's contents, + 1, whose ready tasks this process has looked through
 
 bool is_listener(const Database &database, int32_t process) noexcept
 {
@@ -56,12 +57,12 @@ void listen_for_workers()
         throw pg::error{ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "too many sessions wait for workers of others: the limit is " + std::to_string(max_listeners), {}, {}};
 }
 
-std::vector<std::string> take_woken_workers()
+std::vector<int32_t> take_woken_workers()
 {
     Database &database = shared::database();
     const int32_t process = pg::my_process_number();
-    std::vector<std::array<char, name_bytes + 1>> names(max_workers);
-    int count = 0;
+    std::vector<int32_t> woken;
+    woken.reserve(max_workers);
     Wakes wakes;
     with_database(database, [&] {
         const int64_t now = monotonic_us();
@@ -70,14 +71,16 @@ std::vector<std::string> take_woken_workers()
             requeue_due(database, now, wakes);
             tick_circuits(database, now, wakes);
         }
-        // No more than there is for them: each of those that come in vain is a statement.
-        int64_t left = open ? database.ready_count + (database.spilled.any() ? max_workers : 0) : 0;
+        // What becomes ready wakes somebody, but what is there when a database opens: no more are told of it than there is, since each that comes in vain is a statement.
+        const uint32_t generation = pg_atomic_read_u32(&database.generation) + 1;
+        int64_t left = open && looked_at != generation ? database.ready_count + (database.spilled.any() ? max_workers : 0) : 0;
+        if (open) looked_at = generation;
         database.workers.each([&](int slot) {
             Worker &worker = workers[slot];
             if (worker.waiter != process) return;
             if (!has_news(worker) && (left <= 0 || !may_find_work(database, worker))) return;
             left--;
-            std::memcpy(names[count++].data(), worker.name, sizeof(worker.name));
+            woken.push_back(worker.worker_id);
             worker.waiter = no_slot;
             worker.last_seen = now;
             worker.last_seen_wall = now_us();
@@ -85,8 +88,6 @@ std::vector<std::string> take_woken_workers()
         });
     });
     wakes.flush();
-    std::vector<std::string> woken;
-    for (int i = 0; i < count; i++) woken.emplace_back(names[i].data());
     return woken;
 }
 

@@ -46,6 +46,10 @@ struct Route {
 // One function a family.
 std::span<const Route> system_routes();
 std::span<const Route> workflow_routes();
+std::span<const Route> trigger_routes();
+std::span<const Route> run_routes();
+std::span<const Route> dead_letter_routes();
+std::span<const Route> insight_routes();
 
 /// Every route there is, families in their order.
 [[nodiscard]] const std::vector<const Route *> &all_routes();

@@ -76,6 +76,10 @@ const std::vector<const Route *> &all_routes()
         };
         add(system_routes());
         add(workflow_routes());
+        add(trigger_routes());
+        add(run_routes());
+        add(dead_letter_routes());
+        add(insight_routes());
         return collected;
     }();
     return all;

@@ -59,6 +59,35 @@ Source in_query(std::string_view name)
     return [name](const Request &request) -> Param { return request.parameter(name); };
 }
 
+Source required_in_query(std::string_view name)
+{
+    return [name](const Request &request) -> Param {
+        Param value = request.parameter(name);
+        if (!value || value->empty()) throw Problem(400, "missing_parameter", "parameter \"" + std::string(name) + "\" is missing");
+        return value;
+    };
+}
+
+Source word_in_query(std::string_view name, std::vector<std::string_view> words)
+{
+    return [name, words = std::move(words)](const Request &request) -> Param {
+        Param value = request.parameter(name);
+        if (!value || std::find(words.begin(), words.end(), *value) != words.end()) return value;
+        std::string known;
+        for (const std::string_view word : words) known += (known.empty() ? "" : ", ") + std::string(word);
+        throw Problem(400, "bad_parameter", "parameter \"" + std::string(name) + "\" cannot be " + json_string(*value)).hinting("It is one of " + known + ".");
+    };
+}
+
+Source all_in_query(std::string_view name)
+{
+    return [name](const Request &request) -> Param {
+        std::string list;
+        for (const std::string &value : request.parameters(name)) list += (list.empty() ? "[" : ",") + json_string(value);
+        return list.empty() ? Param() : Param(list + "]");
+    };
+}
+
 Source in_body()
 {
     return [](const Request &request) -> Param { return request.body; };
@@ -101,6 +130,37 @@ Handler call(std::string sql, std::vector<Source> sources, int status)
         const Rows rows = co_await bridge.pool.run(request.principal, sql, std::move(params));
         if (rows.empty() || !rows.get(0, 0)) co_return empty_response();
         co_return json_response(rows.text(0, 0), status);
+    };
+}
+
+Handler done(std::string sql, std::vector<Source> sources)
+{
+    return [sql = std::move(sql), sources = std::move(sources)](Bridge &bridge, Request &request) -> asio::awaitable<Response> {
+        Params params = params_of(sources, request);
+        (void)co_await bridge.pool.run(request.principal, sql, std::move(params));
+        co_return empty_response();
+    };
+}
+
+Handler items(const std::string &sql, std::vector<Source> sources)
+{
+    return call("select json_build_object('items', coalesce(json_agg(x.item), '[]'), 'next_cursor', null) from (" + sql + ") x(item)", std::move(sources));
+}
+
+Handler plain(std::string sql, std::vector<Source> sources)
+{
+    return [sql = std::move(sql), sources = std::move(sources)](Bridge &bridge, Request &request) -> asio::awaitable<Response> {
+        Params params = params_of(sources, request);
+        const Rows rows = co_await bridge.pool.run(request.principal, sql, std::move(params));
+        co_return text_response(rows.text(0, 0));
+    };
+}
+
+Handler with_fields(std::vector<Field> fields, Handler handler)
+{
+    return [fields = std::move(fields), handler = std::move(handler)](Bridge &bridge, Request &request) -> asio::awaitable<Response> {
+        require_fields(request, fields);
+        return handler(bridge, request);
     };
 }
 

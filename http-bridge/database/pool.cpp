@@ -35,14 +35,17 @@ DatabaseError stopped_error()
     return error;
 }
 
-// TODO(access): orch.tenant and orch.token, which the server does not know yet.
 std::string role_settings(bool local)
 {
     const char *scope = local ? "true" : "false";
-    return std::string("select set_config('role', $1, ") + scope + "), set_config('statement_timeout', $2, " + scope + ")";
+    return std::string("select set_config('role', $1, ") + scope + "), set_config('orch.tenant', $2, " + scope + "), set_config('orch.token', $3, " + scope +
+           "), set_config('statement_timeout', $4, " + scope + ")";
 }
 
-Params role_params(const Principal &principal, std::chrono::milliseconds time) { return {principal.role, std::to_string(time.count())}; }
+Params role_params(const Principal &principal, std::chrono::milliseconds time)
+{
+    return {principal.role, principal.tenant, principal.kind == "token" ? principal.name : principal.kind + ":" + principal.name, std::to_string(time.count())};
+}
 
 }  // namespace
 
@@ -280,14 +283,16 @@ asio::awaitable<std::vector<Rows>> Pool::run_alone(const Principal &principal, s
     std::vector<DatabaseConnection::Step> steps;
     steps.push_back({{role_settings(false), role_params(principal, time)}, true});
     for (Statement &statement : statements) steps.push_back({std::move(statement), true});
-    steps.push_back({{"select set_config('role', 'none', false)", {}}, true});
 
     State::Loan loan = co_await state->borrow();
     loan->deadline = DatabaseConnection::Clock::now() + time + 5s;
     try {
         std::vector<DatabaseConnection::Outcome> outcomes = co_await loan->exchange(std::move(steps));
-        // Another principal's request must not find the role of this one.
-        if (!std::holds_alternative<Rows>(outcomes.back())) loan->interrupt();
+        // Another principal's request must not find the role of this one. In a write of its own: procedures that sleep wake when the client sends more.
+        std::vector<DatabaseConnection::Step> reset;
+        reset.push_back({{"select set_config('role', 'none', false)", {}}, true});
+        const std::vector<DatabaseConnection::Outcome> after = co_await loan->exchange(std::move(reset));
+        if (!std::holds_alternative<Rows>(after.front())) loan->interrupt();
         co_return rows_of(outcomes, 1, count);
     } catch (DatabaseError &error) {
         error.unknown = error.lost;

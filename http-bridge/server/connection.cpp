@@ -248,16 +248,13 @@ asio::awaitable<Response> Session<Stream>::ask(Parser &parser, Request &request,
     }
     co_await read_body(bridge_, *route, request);
     for (bool again = false;; again = true) {
-        bool lost = false;
         try {
             Response response = co_await route->handle(bridge_, request);
             co_return response;
         } catch (const DatabaseError &error) {
             // What only reads can be asked again, of a connection that lives.
             if (!error.lost || again || bridge_.stopping || route->method != http::verb::get) throw;
-            lost = true;
         }
-        (void)lost;
     }
 }
 

@@ -33,16 +33,17 @@ comment on table _orch.parked_run is 'Runs in code that wait for other code, so 
 
 create table _orch.worker (
     worker_id int generated always as identity primary key,
-    worker text not null unique,
     tenant text not null default 'default',
+    worker text not null,
     queues text[] not null,
     handlers text[],
     version text,
     metadata jsonb,
     started_at timestamptz not null,
-    stopped_at timestamptz
+    stopped_at timestamptz,
+    unique (tenant, worker)
 );
-comment on table _orch.worker is 'Who has ever asked for work here. A worker is known by its id, never by its session; the id is that of the tenant that used it first. Tenant *: a bridge''s own, which serves all.';
+comment on table _orch.worker is 'Who has ever asked for work here. A worker is known by its id, never by its session. SQL runners work for all tenants and have the empty one.';
 
 create table _orch.audit (
     audit_id bigint generated always as identity primary key,
