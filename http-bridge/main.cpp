@@ -3,6 +3,7 @@
 #include "database/connection.hpp"
 #include "server/listener.hpp"
 #include "server/log.hpp"
+#include "work/deliveries.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <nlohmann/json.hpp>
@@ -63,6 +64,7 @@ int main(int count, char **arguments)
         Bridge bridge(*options);
         Listener listener(bridge);
         listener.start();
+        Deliveries deliveries(*options);
         for (const std::string &address : listener.addresses()) spdlog::info("listening at {}", address);
 
         boost::asio::signal_set signals(bridge.loop, SIGTERM, SIGINT);
@@ -71,6 +73,7 @@ int main(int count, char **arguments)
             spdlog::info("stopping by signal {}", number);
             bridge.stopping = true;
             bridge.waits.stop();
+            bridge.polls.stop();
             listener.stop([&] {
                 bridge.pool.stop();
                 bridge.loop.stop();

@@ -80,6 +80,9 @@ const std::vector<const Route *> &all_routes()
         add(run_routes());
         add(dead_letter_routes());
         add(insight_routes());
+        add(hook_routes());
+        add(notification_routes());
+        add(worker_routes());
         return collected;
     }();
     return all;
