@@ -17,7 +17,7 @@ PG_MAJOR ?= 15
 packages = build-essential cmake pkg-config postgresql-$(PG_MAJOR) postgresql-server-dev-$(PG_MAJOR) postgresql-$(PG_MAJOR)-cron libpq-dev libkrb5-dev libssl-dev \
 	nlohmann-json3-dev libcurl4-openssl-dev libfyaml-dev libcli11-dev libspdlog-dev libhiredis-dev prometheus-cpp-dev libboost1.81-dev python3 python3-yaml python3-psycopg procps util-linux
 packages_of_tests = libgtest-dev openssl postgresql-$(PG_MAJOR)-pgtap postgresql-$(PG_MAJOR)-plpgsql-check libtap-parser-sourcehandler-pgtap-perl \
-	clang-format-16 clang-tidy-16 shellcheck python3-mypy python3-pyflakes redis-server
+	clang-format-16 clang-tidy-16 shellcheck python3-mypy python3-pyflakes redis-server curl jq python3-jsonschema
 packages_of_soak = clang-16 libclang-rt-16-dev xxd sqlsmith
 # Node and npm are Debian's only where nobody else has brought them: worker-client/typescript/build looks for one of 20 or newer.
 wanted = $(packages) $(packages_of_tests) $(if $(shell command -v npm),,nodejs npm)
@@ -46,6 +46,7 @@ extension:
 
 programs: $(BUILD)/cmake/CMakeCache.txt
 	@cmake --build $(BUILD)/cmake -j $(JOBS) --target orch_cli orch_bridge -- --quiet
+	@http-bridge/docs-ui/build $(BUILD)/share/orch/bridge
 
 tests: programs
 	@cmake --build $(BUILD)/cmake -j $(JOBS) -- --quiet
@@ -68,6 +69,10 @@ check: install tests typescript  ## run every test; `make check TEST=name` runs 
 
 soak: deps-soak install  ## the long tests: big graphs, held snapshots, fuzzing; `make soak TEST=name`
 	@test/run --soak $(TEST)
+
+bench: install  ## what the HTTP bridge adds to the SQL that it runs; see bench/README.md
+	@cmake --build $(BUILD)/cmake -j $(JOBS) --target orch_bench_bridge -- --quiet
+	@bench/run
 
 drill: install  ## kill all workers while runs are active, and report from the history how each task came back
 	@test/drill
@@ -98,6 +103,6 @@ hooks:  ## before each commit: the format of what is staged and the quick tests
 clean:  ## remove what was built
 	@rm -rf $(BUILD)
 
-.PHONY: all help deps deps-soak extension programs tests install typescript check soak drill demo demo-dead-letter demo-stop format lint hooks clean
+.PHONY: all help deps deps-soak extension programs tests install typescript check soak bench drill demo demo-dead-letter demo-stop format lint hooks clean
 .DEFAULT_GOAL := all
 

@@ -2,7 +2,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <span>
 
 namespace orch::bridge {
 
@@ -17,6 +21,23 @@ CLI::Option *also_in_environment(CLI::App &app, const std::string &name, T &valu
     return app.add_option("--" + name, value, text)->envname(variable)->capture_default_str();
 }
 
+// CLI11 asks the environment only where the file says nothing; it has to count above the file.
+void take_environment(CLI::App &app, std::span<char *> arguments)
+{
+    for (CLI::Option *option : app.get_options([](const CLI::Option *) { return true; })) {
+        const std::string variable = option->get_envname();
+        const char *value = variable.empty() ? nullptr : std::getenv(variable.c_str());
+        if (value == nullptr || *value == '\0') continue;
+        const std::string name = option->get_name();
+        const bool given =
+            std::any_of(arguments.begin(), arguments.end(), [&](const std::string &argument) { return argument == name || argument.starts_with(name + "="); });
+        if (given) continue;
+        option->clear();
+        option->add_result(std::string(value));
+        option->run_callback();
+    }
+}
+
 }  // namespace
 
 std::optional<Options> read_options(int count, char **arguments, int &exit_code)
@@ -24,7 +45,15 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
     Options options;
     CLI::App app{"orch-bridge: the HTTP API of orch"};
     app.set_version_flag("--version", ORCH_VERSION);
-    app.set_config("--config", "", "a file of lines NAME = VALUE (TOML): every option by its name without the dashes")->envname("ORCH_BRIDGE_CONFIG");
+    // A file that only the environment names is CLI11's default one, which it does not miss where it is not there.
+    const char *file = std::getenv("ORCH_BRIDGE_CONFIG");
+    if (file != nullptr && *file != '\0' && !std::ifstream(file)) {
+        std::cerr << "orch-bridge: the file \"" << file << "\" of ORCH_BRIDGE_CONFIG cannot be read\n";
+        exit_code = 2;
+        return std::nullopt;
+    }
+    app.set_config("--config", file == nullptr ? "" : file,
+                   "a file of lines NAME = VALUE (TOML): every option by its name without the dashes (Env:ORCH_BRIDGE_CONFIG)");
     app.allow_config_extras(CLI::config_extras_mode::error);
 
     app.add_option("--database", options.database, "PostgreSQL URL or key=value string; several hosts follow a failover. Without it the PG* variables")
@@ -61,15 +90,21 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
         also_in_environment(app, time.name, time.seconds, time.text)->check(CLI::Range(0.1, 86400.0));
     }
     also_in_environment(app, "cors-origin", options.cors_origins, "an origin (https://example.org) whose pages may call; repeatable")->delimiter(',');
+    also_in_environment(app, "share", options.share, "folder of the files for browsers; ../share/orch/bridge beside the program's own unless given");
     also_in_environment(app, "log-level", options.log_level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
-    also_in_environment(app, "oidc-issuer", options.oidc_issuer, "URL of an OpenID Connect issuer whose tokens are taken");
+    also_in_environment(app, "trusted-proxy", options.trusted_proxies,
+                        "a proxy, or a network of them (10.0.0.0/8), whose X-Forwarded-For is believed; repeatable")
+        ->delimiter(',');
+    also_in_environment(app, "oidc-issuer", options.oidc_issuer, "URL of an OpenID Connect issuer whose tokens (JWT, RS256 or ES256) are taken");
     also_in_environment(app, "oidc-audience", options.oidc_audience, "the audience that they must have");
-    also_in_environment(app, "oidc-role-claim", options.oidc_role_claim, "the claim that says the role");
-    also_in_environment(app, "oidc-tenant-claim", options.oidc_tenant_claim, "the claim that says the tenant");
+    also_in_environment(app, "oidc-role-claim", options.oidc_role_claim, "the claim that says the role: viewer, operator, worker or admin; a.b is b inside a");
+    also_in_environment(app, "oidc-tenant-claim", options.oidc_tenant_claim,
+                        "the claim that says the tenant; without this option all are of the tenant \"default\"");
     app.add_flag("--routes", options.print_routes, "print the routes as lines of JSON, and end");
 
     try {
         app.parse(count, arguments);
+        take_environment(app, {arguments, static_cast<size_t>(count)});
     } catch (const CLI::ParseError &wrong) {
         exit_code = app.exit(wrong) == 0 ? 0 : 2;
         return std::nullopt;

@@ -25,11 +25,13 @@ struct Options {
     bool refuse_private_addresses = false;  ///< of receivers of notifications
 
     std::vector<std::string> cors_origins;
+    std::string share;  ///< the folder of the files that are served; empty: ../share/orch/bridge of the program's own
     std::string log_level = "info";
     bool print_routes = false;
 
-    // Access: OpenID Connect.
-    std::string oidc_issuer, oidc_audience, oidc_role_claim = "orch_role", oidc_tenant_claim = "orch_tenant";
+    // Access.
+    std::vector<std::string> trusted_proxies;
+    std::string oidc_issuer, oidc_audience, oidc_role_claim = "orch_role", oidc_tenant_claim;
 };
 
 /// Exits by itself for --help, --version and mistakes: nullopt with the code to exit with.

@@ -23,8 +23,11 @@ class Authenticator {
 public:
     virtual ~Authenticator() = default;
     [[nodiscard]] virtual boost::asio::awaitable<Admission> admit(Bridge &bridge, const Request &request) = 0;
+    /// For a route that asks for no token: counts the request against its address. Throws a Problem, 429.
+    [[nodiscard]] virtual boost::asio::awaitable<Headers> admit_anybody(Bridge &bridge, const Request &request) = 0;
 };
 
+/// Throws std::invalid_argument for options that cannot be.
 [[nodiscard]] std::unique_ptr<Authenticator> make_authenticator(const struct Options &options);
 
 }  // namespace orch::bridge

@@ -44,12 +44,14 @@ struct Route {
 };
 
 // One function a family.
+std::span<const Route> document_routes();
 std::span<const Route> system_routes();
 std::span<const Route> workflow_routes();
 std::span<const Route> trigger_routes();
 std::span<const Route> run_routes();
 std::span<const Route> dead_letter_routes();
 std::span<const Route> insight_routes();
+std::span<const Route> token_routes();
 std::span<const Route> hook_routes();
 std::span<const Route> notification_routes();
 std::span<const Route> worker_routes();

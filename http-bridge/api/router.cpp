@@ -74,12 +74,14 @@ const std::vector<const Route *> &all_routes()
         const auto add = [&](std::span<const Route> family) {
             for (const Route &route : family) collected.push_back(&route);
         };
+        add(document_routes());
         add(system_routes());
         add(workflow_routes());
         add(trigger_routes());
         add(run_routes());
         add(dead_letter_routes());
         add(insight_routes());
+        add(token_routes());
         add(hook_routes());
         add(notification_routes());
         add(worker_routes());
