@@ -353,7 +353,7 @@ CASES = {
     "listApprovals": {**PAGE, "moves": True},
     "listAudit": {"steps": OK},
     "listChecks": {"steps": OK},
-    "whoAmI": {"steps": [{"status": 200, "then": differs("tenant", "default")}, {"status": 200, "who": "other_viewer", "then": differs("tenant", "other")}, {"status": 200, "who": "worker", "then": differs("role", "worker")}]},
+    "getMe": {"steps": [{"status": 200, "then": differs("tenant", "default")}, {"status": 200, "who": "other_viewer", "then": differs("tenant", "other")}, {"status": 200, "who": "worker", "then": differs("role", "worker")}]},
     "listTokens": {"steps": [{"status": 200, "then": lambda a: "a secret is shown" if "orch_" + "x" in a.body.decode() else None}]},
     "createToken": {
         "steps": [
