@@ -3,8 +3,9 @@
 #include "database/connection.hpp"
 #include "events/hub.hpp"
 #include "server/listener.hpp"
-#include "telemetry/exporter.hpp"
 #include "server/log.hpp"
+#include "telemetry/exporter.hpp"
+#include "work/deliveries.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <nlohmann/json.hpp>
@@ -72,6 +73,7 @@ int main(int count, char **arguments)
         Listener listener(bridge);
         listener.start();
         bridge.spans->start();
+        Deliveries deliveries(*options);
         for (const std::string &address : listener.addresses()) spdlog::info("listening at {}", address);
 
         boost::asio::signal_set signals(bridge.loop, SIGTERM, SIGINT);
@@ -82,6 +84,7 @@ int main(int count, char **arguments)
             bridge.waits.stop();
             bridge.hub->stop();
             bridge.spans->stop();
+            bridge.polls.stop();
             listener.stop([&] {
                 bridge.pool.stop();
                 bridge.loop.stop();

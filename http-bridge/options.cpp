@@ -64,6 +64,9 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
     also_in_environment(app, "database-connections", options.database_connections, "connections to the database at most")->check(CLI::Range(1, 1000));
     also_in_environment(app, "waits", options.waits, "requests that may sleep in the database at once, each on a connection of its own")
         ->check(CLI::Range(1, 1000));
+    also_in_environment(app, "deliveries", options.deliveries, "notifications sent at once; 0 leaves them to other bridges and workers")->check(CLI::Range(0, 1000));
+    app.add_flag("--refuse-private-addresses", options.refuse_private_addresses, "send no notification to a loopback, link-local or private address")
+        ->envname("ORCH_BRIDGE_REFUSE_PRIVATE_ADDRESSES");
     also_in_environment(app, "max-connections", options.max_connections, "clients at once")->check(CLI::Range(1, 1000000));
     also_in_environment(app, "max-connections-per-address", options.max_connections_per_address, "clients at once from one address")
         ->check(CLI::Range(1, 1000000));
