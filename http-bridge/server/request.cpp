@@ -66,6 +66,13 @@ const std::string &Request::in_path(std::string_view name) const
 void read_target(Request &request)
 {
     std::string_view target = request.target;
+    if (target == "*" && request.method == http::verb::options) return;
+    // With scheme and host, as to a proxy: what they say does not matter here.
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (!target.starts_with(scheme)) continue;
+        const auto slash = target.find('/', scheme.size());
+        target = slash == target.npos ? std::string_view("/") : target.substr(slash);
+    }
     if (target.empty() || target.front() != '/') refuse_target("It does not begin with a slash.");
     target = target.substr(0, target.find('#'));
     const auto question = target.find('?');

@@ -1,6 +1,6 @@
 """Each operation of openapi.yaml: done by the least role that may, refused to all others, and refused for each thing that can be wrong with a request.
 
-What holds for all of them is made from the document; what an operation needs to succeed, and refusals of its own, stand in `cases`. An operation without a case, a status
+What holds for all of them is made from the document; what an operation needs to succeed, and refusals of its own, stand in cases.py. An operation without a case, a status
 that the document names and nobody has seen, and an answer that is not as described are failures.
 """
 import json
@@ -10,6 +10,7 @@ import time
 import contract
 import lib
 import scene
+from cases import CASES
 
 ALLOWED = {
     "nobody": {"nobody", "viewer", "worker", "operator", "admin"},
@@ -50,7 +51,7 @@ def want(operation, what, answer, *statuses):
 
 
 def least(operation):
-    return scene.CASES[operation.id].get("least", operation.role)
+    return CASES[operation.id].get("least", operation.role)
 
 
 def request_of(operation, step):
@@ -61,8 +62,8 @@ def request_of(operation, step):
     return {"values": values, "query": made(step.get("query")), "body": made(step.get("body")), "headers": made(step.get("headers"))}
 
 
-def steps(operation, cases):
-    for step in cases:
+def steps(operation, wanted):
+    for step in wanted:
         answer = call(operation, step.get("who", least(operation)), **request_of(operation, step))
         want(operation, step.get("what", "as described"), answer, step["status"])
         if step["status"] == answer.status and "then" in step:
@@ -140,7 +141,7 @@ def pages(operation, request):
 
 
 def case_moves(operation):
-    return scene.CASES[operation.id].get("moves")
+    return CASES[operation.id].get("moves")
 
 
 def bodies(operation, request):
@@ -217,9 +218,9 @@ def main():
     for operation in api.operations:
         if wanted and operation.id not in wanted:
             continue
-        case = scene.CASES.get(operation.id)
+        case = CASES.get(operation.id)
         if case is None:
-            say(operation, "is not tested: it needs a case in test/http/scene.py")
+            say(operation, "is not tested: it needs a case in test/http/cases.py")
             continue
         # A fresh request for what refuses; nothing has changed after all of it.
         request = request_of(operation, case["steps"][0])
