@@ -74,7 +74,7 @@ def steps(operation, wanted):
 
 def roles(operation, request):
     for who in ("nobody", "viewer", "worker", "operator", "admin"):
-        if who in ALLOWED[least(operation)] or operation.role == "nobody":
+        if who in ALLOWED[least(operation)] | set(CASES[operation.id].get("also", ())) or operation.role == "nobody":
             continue
         answer = want(operation, f"as {who}", call(operation, who, **request), 401 if who == "nobody" else 403)
         if who == "nobody" and answer.status == 401 and not answer.headers.get("www-authenticate", "").startswith("Bearer"):
@@ -109,7 +109,7 @@ def parameters(operation, request):
         if "enum" in schema:
             bad = ["nonsense", ""]
         elif schema.get("type") == "integer":
-            bad = ["x", str(schema["minimum"] - 1), "1e3", "99999999999999999999", ""] + ([str(schema["maximum"] + 1)] if "maximum" in schema else [])
+            bad = ["x", "1e3", "99999999999999999999", ""] + ([str(schema["minimum"] - 1)] if "minimum" in schema else []) + ([str(schema["maximum"] + 1)] if "maximum" in schema else [])
         elif schema.get("format") in ("uuid", "date-time"):
             bad = ["x", ""]
         elif name == "cursor":
@@ -154,6 +154,9 @@ def bodies(operation, request):
         return
     plain = {"content-type": "application/json", **(request["headers"] or {})}
 
+    # What is wrong is no refusal where it is what was asked for.
+    verdict = [200] if operation.id == "validateWorkflow" else []
+
     def send(what, body, *statuses, **headers):
         want(operation, what, call(operation, who, **{**request, "body": body, "headers": {**plain, **headers}}), *statuses)
 
@@ -166,12 +169,14 @@ def bodies(operation, request):
         "deep": b"[" * 20000,
         "a lone surrogate": b'{"input":"\\ud800"}',
     }.items():
-        send(what, body, 400, 422) if what == "a lone surrogate" else send(what, body, 400)
-    send("a list", b"[1]", 400, 422)
-    send("text", b'"text"', 400, 422)
-    send("an unknown key", b'{"nonsense":1}', 400, 422)
+        # Of a definition all that can be parsed is a problem in it.
+        definition = operation.body["content"].keys() > {"application/json"}
+        send(what, body, 400, *([422] if definition else []), *verdict)
+    send("a list", b"[1]", 422, *verdict)
+    send("text", b'"text"', 422, *verdict)
+    send("an unknown key", b'{"nonsense":1}', 422, *verdict)
     if operation.body.get("required"):
-        send("nothing", b"", 400)
+        send("nothing", b"", 400, 422, *verdict)
     send("another type", b"<a/>", 415, **{"content-type": "application/xml"})
     send("no type at all", b"{}", 415, **{"content-type": None})
     send("an encoding", b"{}", 415, **{"content-encoding": "gzip"})
@@ -225,7 +230,7 @@ def main():
         # A fresh request for what refuses; nothing has changed after all of it.
         request = request_of(operation, case["steps"][0])
         roles(operation, request)
-        if not case.get("page_only"):
+        if not case.get("page_only") and not case.get("signed"):
             places(operation, request, case)
             parameters(operation, request)
             bodies(operation, request)
