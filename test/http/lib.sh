@@ -47,7 +47,6 @@ prepare_bridges()
             name=$([ $tenant = default ] || echo "${tenant}_")$role
             token[$name]=$role:$tenant
             [ -z "$(sql "select 1 from pg_proc where proname = 'create_token'")" ] || token[$name]=$(sql "select orch.create_token('$name', '$role', '$tenant')")
-            [ -z "${ORCH_STAND_IN:-}" ] || token[$name]=$role:$tenant
             export "ORCH_TOKEN_$name=${token[$name]}"
         done
     done
