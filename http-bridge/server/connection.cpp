@@ -4,6 +4,8 @@
 
 #include "api/body.hpp"
 #include "api/route.hpp"
+#include "events/ticket.hpp"
+#include "metrics/meters.hpp"
 #include "server/log.hpp"
 #include "server/text.hpp"
 #include "server/wire.hpp"
@@ -40,6 +42,9 @@ constexpr uint32_t header_limit = 16 << 10;
 constexpr size_t buffer_limit = 64 << 10;
 /// A body that nobody wants is read and dropped up to this, so that the connection can go on.
 constexpr uint64_t drop_limit = 64 << 10;
+/// And of one that is still being sent when its sender has been refused, so much, so long.
+constexpr size_t linger_limit = 64 << 20;
+constexpr auto linger_time = 3s;
 
 template <class Stream>
 class Session {
@@ -108,11 +113,11 @@ template <class Stream>
 asio::awaitable<void> Session<Stream>::hang_up()
 {
     boost::system::error_code failed;
-    peer_.within(1s);
+    peer_.within(linger_time);
     if constexpr (!std::is_same_v<Stream, asio::ip::tcp::socket>) co_await stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, failed));
     peer_.socket.shutdown(asio::ip::tcp::socket::shutdown_send, failed);
-    std::array<char, 4096> dropped{};
-    for (size_t total = 0; total < (1 << 20);) {
+    std::array<char, 16384> dropped{};
+    for (size_t total = 0; total < linger_limit;) {
         const size_t got = co_await peer_.socket.async_read_some(asio::buffer(dropped), asio::redirect_error(asio::use_awaitable, failed));
         if (failed) break;
         total += got;
@@ -237,7 +242,11 @@ asio::awaitable<Response> Session<Stream>::ask(Parser &parser, Request &request,
         throw Problem(405, "method_not_allowed", "this path is not there for " + core_quoted(parser.get().method_string())).with("Allow", allowed);
     }
     if (route->minimum != Minimum::nobody) {
-        Admission admission = co_await bridge_.authenticator->admit(bridge_, request);
+        std::optional<Admission> known;
+        if (route->takes_ticket && request.parameter("ticket")) known = co_await admit_ticket(bridge_, request);
+        // A ticket that is none counts like a token that is none.
+        if (!known) known = co_await bridge_.authenticator->admit(bridge_, request);
+        Admission &admission = *known;
         request.principal = std::move(admission.principal);
         headers = std::move(admission.headers);
     }
@@ -279,8 +288,10 @@ asio::awaitable<Response> Session<Stream>::answer(Parser &parser, Request &reque
     }
     response.headers.insert(response.headers.end(), headers.begin(), headers.end());
     if (response.stream) response.headers.emplace_back("X-Accel-Buffering", "no");
-    log_access({request, route == nullptr ? std::string_view() : std::string_view(route->pattern), response.status, response.body.size(),
-                std::chrono::duration_cast<std::chrono::microseconds>(Peer::Clock::now() - began)});
+    const std::string_view pattern = route == nullptr ? std::string_view() : std::string_view(route->pattern);
+    const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(Peer::Clock::now() - began);
+    log_access({request, pattern, response.status, response.body.size(), duration});
+    bridge_.meters->count_request(http::to_string(request.method), pattern, response.status, duration);
     co_return response;
 }
 
