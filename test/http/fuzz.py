@@ -17,7 +17,7 @@ chance = random.Random(seed)
 api = contract.Contract()
 host, port = urllib.parse.urlsplit(lib.URLS["one"]).netloc.split(":")
 # Nothing that ends the tokens this program itself uses.
-names = {"workflow": ["quick", "waits", "breaks", "nobody"], "task": ["first", "only", "x[3]"], "name": ["made", "x"], "circuit": ["shop"], "worker": ["w1", "w2"], "file": ["docs.js", "x"]}
+names = {"workflow": ["quick", "waits", "breaks", "nobody"], "task": ["first", "only", "x[3]"], "name": ["made", "x"], "hook": ["pushed"], "circuit": ["shop"], "worker": ["w1", "w2"], "file": ["docs.js", "x"]}
 runs = os.environ.get("ORCH_FUZZ_RUNS", "").split() + ["00000000-0000-7000-8000-000000000000"]
 odd = [
     None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 1e308, 1e-320, 0.1, "", " ", "\u0000", "x" * 300, "é" * 200, "\U0001f600", "'; drop table runs; --", "{{ input.x }}", "../../etc/passwd",
