@@ -1,5 +1,9 @@
 #include "bridge.hpp"
 
+#include "events/hub.hpp"
+#include "metrics/meters.hpp"
+#include "telemetry/exporter.hpp"
+
 namespace orch::bridge {
 
 namespace {
@@ -17,7 +21,9 @@ Pool::Settings pool_settings(const Options &options, size_t size)
 
 Bridge::Bridge(Options given)
     : options(std::move(given)), pool(loop.get_executor(), pool_settings(options, options.database_connections)),
-      waits(loop.get_executor(), pool_settings(options, options.waits)), polls(loop.get_executor(), pool_settings(options, 1)), authenticator(make_authenticator(options))
+      waits(loop.get_executor(), pool_settings(options, options.waits)), polls(loop.get_executor(), pool_settings(options, 1)),
+      authenticator(make_authenticator(options)), meters(std::make_unique<Meters>()), hub(std::make_unique<Hub>(*this)),
+      spans(std::make_unique<SpanExporter>(*this))
 {
 }
 

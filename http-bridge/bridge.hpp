@@ -12,6 +12,10 @@
 
 namespace orch::bridge {
 
+class Hub;
+class Meters;
+class SpanExporter;
+
 /// What all requests share: nothing that another replica would not have as well.
 struct Bridge {
     explicit Bridge(Options options);
@@ -24,6 +28,9 @@ struct Bridge {
     Pool waits;                           ///< for what sleeps in the database
     Polls polls;                          ///< of workers that wait for work
     std::unique_ptr<Authenticator> authenticator;
+    std::unique_ptr<Meters> meters;
+    std::unique_ptr<Hub> hub;  ///< of all streams of events
+    std::unique_ptr<SpanExporter> spans;
     bool stopping = false;
 };
 

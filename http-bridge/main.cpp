@@ -1,8 +1,10 @@
 #include "api/route.hpp"
 #include "bridge.hpp"
 #include "database/connection.hpp"
+#include "events/hub.hpp"
 #include "server/listener.hpp"
 #include "server/log.hpp"
+#include "telemetry/exporter.hpp"
 #include "work/deliveries.hpp"
 
 #include <boost/asio/signal_set.hpp>
@@ -70,6 +72,7 @@ int main(int count, char **arguments)
         Bridge bridge(*options);
         Listener listener(bridge);
         listener.start();
+        bridge.spans->start();
         Deliveries deliveries(*options);
         for (const std::string &address : listener.addresses()) spdlog::info("listening at {}", address);
 
@@ -79,6 +82,8 @@ int main(int count, char **arguments)
             spdlog::info("stopping by signal {}", number);
             bridge.stopping = true;
             bridge.waits.stop();
+            bridge.hub->stop();
+            bridge.spans->stop();
             bridge.polls.stop();
             listener.stop([&] {
                 bridge.pool.stop();

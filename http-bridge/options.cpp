@@ -83,6 +83,7 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
         {"idle-time", &options.idle_time, "seconds that a connection may do nothing"},
         {"write-time", &options.write_time, "seconds for an answer, or a piece of a stream, to be taken"},
         {"statement-time", &options.statement_time, "seconds that a statement may take in the database"},
+        {"keep-alive", &options.keep_alive, "seconds after which a quiet stream of events gets a comment, and its token is looked at"},
         {"stop-time", &options.stop_time, "seconds that requests may go on after SIGTERM"},
     };
     for (Time &time : times) {
@@ -90,6 +91,7 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
         also_in_environment(app, time.name, time.seconds, time.text)->check(CLI::Range(0.1, 86400.0));
     }
     also_in_environment(app, "cors-origin", options.cors_origins, "an origin (https://example.org) whose pages may call; repeatable")->delimiter(',');
+    also_in_environment(app, "otlp-endpoint", options.otlp_endpoint, "URL of an OpenTelemetry collector (OTLP over HTTP) that gets runs and attempts as spans; headers by OTEL_EXPORTER_OTLP_HEADERS");
     also_in_environment(app, "share", options.share, "folder of the files for browsers; ../share/orch/bridge beside the program's own unless given");
     also_in_environment(app, "log-level", options.log_level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     also_in_environment(app, "trusted-proxy", options.trusted_proxies,

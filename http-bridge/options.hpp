@@ -21,6 +21,8 @@ struct Options {
     std::chrono::milliseconds header_time{10000}, body_time{60000}, idle_time{60000}, write_time{30000};
     std::chrono::milliseconds statement_time{30000}, stop_time{20000};
 
+    std::chrono::milliseconds keep_alive{15000};  ///< between the comments that an idle stream of events gets
+    std::string otlp_endpoint;                    ///< where spans go; nowhere without it
     int deliveries = 8;                    ///< notifications sent at once; 0: others send them
     bool refuse_private_addresses = false;  ///< of receivers of notifications
 

@@ -163,6 +163,7 @@ void set_waiting(Call &call, const CodeMain &main, Datum item, Datum told)
     ForceSyncCommit();
     update.run_on(day_of(main.run), Parameters<2>().add(pg::uuid_datum(main.run)).add(item));
     call.events().add({main.run, main_task, main.no + 1, EventKind::task_suspended, main.attempt, call.role_actor(), told});
+    shared::on_commit_task_state(running, waiting);
     shared::on_commit_unlease({main.run, main_task}, main.token);
     if (main.ending) shared::on_commit_advance({main.run, run_itself});
 }
@@ -173,6 +174,7 @@ void set_ready(Call &call, const pg::Rows &woken)
     for (uint64 i = 0; i < woken.count(); i++) {
         const RunId run = pg::uuid_of(woken.get(i, 1));
         call.events().add({run, main_task, woken.int4(i, 2), EventKind::task_woken, 0, call.engine_actor()});
+        shared::on_commit_task_state(waiting, ready);
         queue_ready(version_of(woken.int4(i, 4)), {run, main_task}, call.now(), woken.int2(i, 3));
     }
 }

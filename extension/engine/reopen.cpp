@@ -87,6 +87,7 @@ std::vector<Redriven> reopen(Call &call, const RunId &run, const RunRow &row, st
     }
     pg::Rows rows = update.run_on(day_of(run), Parameters<3>().add(pg::uuid_datum(run)).add(time_datum(call.now())).add(deadline));
     call.events().add({run, run_itself, rows.int4(0, 1), EventKind::run_reopened, 0, call.role_actor()});
+    shared::on_commit_run_state(row.state, core::run_state::running);
     if (version.counted()) {
         int32 open = 0;
         const std::vector<shared::JoinCount> joins = kept_counts(version, states, open);

@@ -5,6 +5,7 @@
 #include "engine/code_run.hpp"
 #include "engine/progress.hpp"
 #include "engine/refusals.hpp"
+#include "engine/task_of.hpp"
 #include "shared/settings.hpp"
 
 namespace orch::engine {
@@ -51,7 +52,7 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                                 " from unnest($1::uuid[], $2::int4[], $3::int2[], $4::int8[]) u(run_id, task_no, attempt, token)"
                                 " where t.run_id = u.run_id and t.task_no = u.task_no and t.state = 'r' and t.attempt = u.attempt and t.token = u.token and "
                                 "($6 = 0 or t.worker_id = $6)"
-                                " returning t.run_id, t.task_no, t.no, t.version_id, t.attempt, t.item",
+                                " returning t.run_id, t.task_no, t.no, t.version_id, t.attempt, t.item, t.started_at",
                                 {UUIDARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, INT4OID});
 
     std::sort(successes.begin(), successes.end(), [](const Settlement *a, const Settlement *b) {
@@ -92,6 +93,8 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                     raise_refusal(s);
                 }
                 tell_circuit(version, {id, no}, core::CircuitOutcome::success, rows.maybe(i, 6));
+                shared::on_commit_timing(shared::Timing::attempt, version.tenant, task_of(version, id, no, rows.maybe(i, 6)).queue,
+                                         call.now() - rows.time(i, 7));
                 shared::on_commit_unlease({id, no}, static_cast<int64>(s.lease->token));
                 done.push_back({id, &version, no});
             }

@@ -250,6 +250,7 @@ void insert_runs(Call &call, NewRuns &runs)
         });
     const Datum actor = o.actor ? *o.actor : o.parent ? call.engine_actor() : call.role_actor();
     for (size_t i = 0; i < runs.ids.size(); i++) {
+        shared::on_commit_run_state('\0', runs.states[i]);
         call.events().add({runs.ids[i], run_itself, 1, EventKind::run_triggered, 0, actor, runs.inputs[i]});
         if (runs.states[i] == core::first_run_state) continue;
         const EventKind next = runs.states[i] == core::run_state::running ? EventKind::run_started : EventKind::run_queued;

@@ -109,21 +109,45 @@ Datum explain(FunctionCallInfo fcinfo)
     return 0;
 }
 
-Datum events_after(FunctionCallInfo fcinfo)
+engine::FeedRange range_of(const Arguments &arguments)
 {
-    const Arguments arguments(fcinfo);
     const int64 after = DatumGetInt64(arguments.required(0, "after_pos"));
     const int max_rows = arguments.int4(1, "max_rows");
     if (max_rows < 1 || max_rows > most_events)
         throw pg::error{
             ERRCODE_INVALID_PARAMETER_VALUE, "max_rows " + std::to_string(max_rows) + " is not between 1 and " + std::to_string(most_events), {}, {}};
-    std::optional<core::Uuid> run;
-    if (!arguments.is_null(2)) run = arguments.uuid(2, "run");
+    return {after, max_rows};
+}
+
+Datum events_after(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    engine::FeedRange range = range_of(arguments);
+    if (!arguments.is_null(2)) range.run = arguments.uuid(2, "run");
     pg::ResultSet rows(fcinfo);
     Call call;
-    engine::read_feed(call, after, max_rows, run, rows);
+    engine::read_feed(call, range, rows);
     call.finish();
     return 0;
+}
+
+Datum feed(FunctionCallInfo fcinfo)
+{
+    engine::FeedRange range = range_of(Arguments(fcinfo));
+    range.all_tenants = true;
+    pg::ResultSet rows(fcinfo);
+    Call call;
+    engine::read_feed(call, range, rows);
+    call.finish();
+    return 0;
+}
+
+Datum feed_position(FunctionCallInfo)
+{
+    Call call;
+    const int64 position = engine::feed_position();
+    call.finish();
+    return Int64GetDatum(position);
 }
 
 // The procedures ------------------------------------------------------------------
@@ -288,6 +312,8 @@ ORCH_FUNCTION(orch_results, orch::functions::results)
 ORCH_FUNCTION(orch_why, orch::functions::why)
 ORCH_FUNCTION(orch_explain, orch::functions::explain)
 ORCH_FUNCTION(orch_events_after, orch::functions::events_after)
+ORCH_FUNCTION(orch_feed, orch::functions::feed)
+ORCH_FUNCTION(orch_feed_position, orch::functions::feed_position)
 ORCH_FUNCTION(orch_await_run, orch::functions::await_run)
 ORCH_FUNCTION(orch_await_work, orch::functions::await_work)
 ORCH_FUNCTION(orch_await_workers, orch::functions::await_workers)

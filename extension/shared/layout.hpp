@@ -14,6 +14,7 @@
 #include "shared/hash_chains.hpp"
 #include "shared/hints.hpp"
 #include "shared/key_queue.hpp"
+#include "shared/meters.hpp"
 #include "shared/refusals.hpp"
 #include "shared/timers.hpp"
 #include "shared/types.hpp"
@@ -182,6 +183,26 @@ struct ActiveCount {
     int32_t count;
 };
 
+struct MeteredName {
+    bool used;
+    char name[name_bytes + 1], tenant[name_bytes + 1];
+};
+
+struct Durations {
+    uint64_t buckets[timing_buckets];
+    int64_t sum_us;
+};
+
+inline constexpr int most_event_kinds = 128;
+inline constexpr int metered_names = 48;  // the first is that of all who found no place
+
+struct Meters {
+    int64_t events[most_event_kinds];
+    int64_t levels[level_count];
+    MeteredName queues[metered_names], workflows[metered_names];
+    Durations durations[timing_count * metered_names];
+};
+
 struct Database {
     // Under the pool's lock.
     Oid oid;  // 0 = free
@@ -233,6 +254,8 @@ struct Database {
     uint32_t refusal_first, refusal_count;
     int64_t refusals_at;  // monotonic: not before, while a row that one is about is locked
     int64_t refusals_dropped;
+
+    Meters meters;
 
     HashChains<Entry, &Entry::child, 4096> advance_index;
     HashChains<Lease, &Lease::chain, 16384> lease_index;

@@ -41,6 +41,7 @@ struct Route {
     BodyKind body = BodyKind::none;
     Limits limits{};
     bool also_at_root = false;  ///< without /api/v1, too: /health
+    bool takes_ticket = false;  ///< ?ticket= stands for a token
 };
 
 // One function a family.
@@ -52,6 +53,7 @@ std::span<const Route> run_routes();
 std::span<const Route> dead_letter_routes();
 std::span<const Route> insight_routes();
 std::span<const Route> token_routes();
+std::span<const Route> event_routes();
 std::span<const Route> hook_routes();
 std::span<const Route> notification_routes();
 std::span<const Route> worker_routes();

@@ -82,6 +82,7 @@ const std::vector<const Route *> &all_routes()
         add(dead_letter_routes());
         add(insight_routes());
         add(token_routes());
+        add(event_routes());
         add(hook_routes());
         add(notification_routes());
         add(worker_routes());

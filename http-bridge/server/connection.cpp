@@ -4,6 +4,8 @@
 
 #include "api/body.hpp"
 #include "api/route.hpp"
+#include "events/ticket.hpp"
+#include "metrics/meters.hpp"
 #include "server/log.hpp"
 #include "server/text.hpp"
 #include "server/wire.hpp"
@@ -240,7 +242,11 @@ asio::awaitable<Response> Session<Stream>::ask(Parser &parser, Request &request,
         throw Problem(405, "method_not_allowed", "this path is not there for " + core_quoted(parser.get().method_string())).with("Allow", allowed);
     }
     if (route->minimum != Minimum::nobody) {
-        Admission admission = co_await bridge_.authenticator->admit(bridge_, request);
+        std::optional<Admission> known;
+        if (route->takes_ticket && request.parameter("ticket")) known = co_await admit_ticket(bridge_, request);
+        // A ticket that is none counts like a token that is none.
+        if (!known) known = co_await bridge_.authenticator->admit(bridge_, request);
+        Admission &admission = *known;
         request.principal = std::move(admission.principal);
         headers = std::move(admission.headers);
     }
@@ -282,8 +288,10 @@ asio::awaitable<Response> Session<Stream>::answer(Parser &parser, Request &reque
     }
     response.headers.insert(response.headers.end(), headers.begin(), headers.end());
     if (response.stream) response.headers.emplace_back("X-Accel-Buffering", "no");
-    log_access({request, route == nullptr ? std::string_view() : std::string_view(route->pattern), response.status, response.body.size(),
-                std::chrono::duration_cast<std::chrono::microseconds>(Peer::Clock::now() - began)});
+    const std::string_view pattern = route == nullptr ? std::string_view() : std::string_view(route->pattern);
+    const auto duration = std::chrono::duration_cast<std::chrono::microseconds>(Peer::Clock::now() - began);
+    log_access({request, pattern, response.status, response.body.size(), duration});
+    bridge_.meters->count_request(http::to_string(request.method), pattern, response.status, duration);
     co_return response;
 }
 

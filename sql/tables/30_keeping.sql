@@ -24,6 +24,7 @@ create table _orch.dead_letter (
 );
 comment on table _orch.dead_letter is 'A row for each task that ended failed or timed_out by itself; resolution is null while it is open.';
 create index dead_letter_by_run on _orch.dead_letter (run_id, task_no);
+create index dead_letter_open on _orch.dead_letter (id) where resolution is null;
 
 create table _orch.parked_run (
     run_id uuid primary key,

@@ -52,6 +52,7 @@ insert into promised values
     ('signals', 'run_id, no, name, payload, sender, sent_at, taken_by'),
     ('approvals', 'run_id, task_id, workflow, roles, form, since, due_at'),
     ('circuits', 'circuit, tenant, state, failures_in_row, opened_at, half_open_at, waiting'),
+    ('metrics', 'place, name, type, unit, help, sample, labels, value'),
     ('audit', 'at, actor, action, run_id, workflow, tenant, reason, details'),
     ('tokens', 'name, role, tenant, created_at, created_by, expires_at, revoked_at, last_used_at'),
     ('health', 'check, status, detail, hint');

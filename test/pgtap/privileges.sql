@@ -108,8 +108,16 @@ select is_empty(
 );
 select results_eq(
     $$ select signature from ours where prosecdef order by 1 $$,
-    $$ values ('_orch.make_partitions(date,integer)') $$,
-    'the only definer function is the steward''s, and it is not public'
+    $$ values ('_orch.make_partitions(date,integer)'), ('orch.create_event_ticket(timestamp with time zone)'), ('orch.engine_time()'), ('orch.export_position(text)'), ('orch.readiness()'),
+        ('orch.set_export_position(text,bigint)'), ('orch.span_page(bigint,integer)'), ('orch.tokens_ended(text[],text[],timestamp with time zone[])'),
+        ('orch.use_event_ticket(bytea)') $$,
+    'the only definer functions are the steward''s and those of bridges'
+);
+select is_empty(
+    $$ select p.oid::regprocedure from pg_proc p, lateral aclexplode(p.proacl) a
+       where p.pronamespace in ('orch'::regnamespace, '_orch'::regnamespace) and p.prosecdef and a.grantee not in (select oid from pg_roles where rolname in ('orch_engine', 'orch_bridge'))
+           and p.proname not in ('create_event_ticket', 'engine_time', 'readiness') $$,
+    'which nobody but a bridge may call, save for three that show nothing'
 );
 select is_empty(
     $$ select signature from ours where prolang = (select oid from pg_language where lanname = 'c') and proparallel <> 'u' $$,

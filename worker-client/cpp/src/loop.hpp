@@ -99,6 +99,7 @@ private:
     void ask(int free);
     void settle(int free);
     void send_lines();
+    void send_lines_of(leased_task &work);
     void send_heartbeat();
     void release(const std::vector<std::string> &leases);
     void receive();
