@@ -17,7 +17,7 @@ chance = random.Random(seed)
 api = contract.Contract()
 host, port = urllib.parse.urlsplit(lib.URLS["one"]).netloc.split(":")
 # Nothing that ends the tokens this program itself uses.
-names = {"workflow": ["quick", "waits", "breaks", "nobody"], "task": ["first", "only", "x[3]"], "name": ["made", "x"], "circuit": ["shop"], "worker": ["w1", "w2"], "file": ["docs.js", "x"]}
+names = {"workflow": ["quick", "waits", "breaks", "nobody"], "task": ["first", "only", "x[3]"], "name": ["made", "x"], "hook": ["pushed"], "circuit": ["shop"], "worker": ["w1", "w2"], "file": ["docs.js", "x"]}
 runs = os.environ.get("ORCH_FUZZ_RUNS", "").split() + ["00000000-0000-7000-8000-000000000000"]
 odd = [
     None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 1e308, 1e-320, 0.1, "", " ", "\u0000", "x" * 300, "é" * 200, "\U0001f600", "'; drop table runs; --", "{{ input.x }}", "../../etc/passwd",
@@ -219,10 +219,12 @@ class Connection:
 def main():
     statuses, faults, refused_to_talk = collections.Counter(), [], 0
     connections = [Connection() for _ in range(4)]
+    slowest = (0, 0, b"")
     began = time.monotonic()
     for n in range(count):
         wire, readable, method = spoil(*request())
         connection = chance.choice(connections)
+        started = time.monotonic()
         for turn in (1, 2):
             fresh = connection.socket is None
             try:
@@ -247,8 +249,10 @@ def main():
             elif status >= 400 and media != "application/problem+json" and method != "HEAD":
                 faults.append(f"request {n} got {status} as {media!r}: {wire[:300]!r}")
             break
+        slowest = max(slowest, (time.monotonic() - started, n, wire))
     took = time.monotonic() - began
     print(f"{count} requests of seed {seed} in {took:.1f} s ({count / took:.0f} a second): {dict(sorted(statuses.items()))}, {refused_to_talk} unreadable ones closed without an answer")
+    print(f"the slowest, of {1000 * slowest[0]:.0f} ms: {slowest[2][:300]!r}")
     for fault in faults[:20]:
         print(fault)
     sys.exit(1 if faults else 0)
