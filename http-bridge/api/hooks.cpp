@@ -68,6 +68,15 @@ asio::awaitable<Response> receive(Bridge &bridge, Request &request)
     co_return json_response(rows.text(0, 1), rows.boolean(0, 0) ? 201 : 200);
 }
 
+/// 204, or 404 where nothing was there.
+Handler dropped(std::string statement, std::vector<Source> sources, std::string what)
+{
+    return [handler = one(std::move(statement), std::move(sources), std::move(what))](Bridge &bridge, Request &request) -> asio::awaitable<Response> {
+        (void)co_await handler(bridge, request);
+        co_return empty_response();
+    };
+}
+
 }  // namespace
 
 std::span<const Route> hook_routes()
@@ -97,7 +106,7 @@ std::span<const Route> hook_routes()
          {},
          BodyKind::json},
         {http::verb::delete_, "/hooks/{hook}", admin, "dropHook",
-         one("select json_build_object('dropped', true) where orch.drop_hook($1)", {in_path("hook")}, "hook")},
+         dropped("select 'true' where orch.drop_hook($1)", {in_path("hook")}, "hook")},
         {http::verb::post, "/hooks/{hook}", nobody, "receiveHook", receive, {}, BodyKind::raw, {delivery_limit}},
     };
     return routes;
@@ -125,7 +134,7 @@ std::span<const Route> notification_routes()
          {},
          BodyKind::json},
         {http::verb::delete_, "/notifications/{name}", admin, "dropNotification",
-         one("select json_build_object('dropped', true) where orch.drop_notification($1)", {in_path("name")}, "notification")},
+         dropped("select 'true' where orch.drop_notification($1)", {in_path("name")}, "notification")},
         {http::verb::get,
          "/notifications/{name}/deliveries",
          viewer,

@@ -148,9 +148,3 @@ def leasable():
     sql("select orch.worker_start('busy', handlers => '{h}')")
     sql("select orch.trigger('works')")
     return {"worker": "busy"}
-
-
-def over_by_key():
-    key = f"over {next(number)}"
-    run_of("quick", "succeeded", idempotency_key=key)
-    return key

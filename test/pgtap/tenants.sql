@@ -9,6 +9,8 @@ create role tenants_bridge login in role orch_bridge;
 set jit = off;
 set orch.tenant = 'tenants_secret';
 select pg_temp.define('tenants_secret', '{"a": {}, "b": {"dependencies": ["a"]}, "c": {"circuit": "tenants_secret"}}', '{"on_failure": "continue"}');
+select orch.create_hook('tenants_secret', 'tenants_secret') as hook \gset
+select orch.notify_on('tenants_secret', null, 'http://127.0.0.1:9/') as notification \gset
 select orch.worker_start('tenants_secret', '{tenants_secret}', '{noop}', metadata => '"tenants_secret"') as worker \gset
 select orch.trigger('tenants_secret', '"tenants_secret"', 'tenants_secret', tags => '{"tenants_secret": 1}') as run \gset
 select lease from orch.lease('tenants_secret', 1) \gset
