@@ -29,8 +29,6 @@ select orch.cancel(:'erased') as state \gset
 call orch.await_run(:'erased', '20 s');
 select orch.erase(:'erased', 'tenants_secret') as done \gset
 select orch.create_token('tenants_secret', 'operator') as token \gset
-select orch.create_hook('tenants_secret', 'tenants_secret') as hook \gset
-select orch.notify_on('tenants_secret', 'tenants_secret', 'https://example.org/tenants_secret', '{run_timed_out}') as notification \gset
 
 -- Code: one whose main is leased, one that is parked.
 select version as label from orch.register_code('tenants_secret_code', options => '{"queue": "tenants_secret_code"}') \gset
@@ -54,7 +52,7 @@ end
 $$;
 select set_config('tenants.run', :'run', false) \g /dev/null
 select is_empty(
-    $$ select name from pg_temp.seen() where rows = 0 and name not in ('health', 'timers', 'deliveries') $$,
+    $$ select name from pg_temp.seen() where rows = 0 and name not in ('health', 'timers') $$,
     'the tenant''s own administrator sees it in every view that could show it'
 );
 
