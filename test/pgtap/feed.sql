@@ -101,6 +101,7 @@ select orch.set_export_position('feed', orch.feed_position());
 select orch.set_export_position('feed', 1);
 select is(orch.export_position('feed'), orch.feed_position(), 'it goes forward only');
 select orch.cancel(:'more') as state \gset
+set orch.tenant = 'feed_tenant';
 select orch.cancel(:'other') as state \gset
 drop role feed_bridge, feed_viewer;
 select * from finish();
