@@ -21,8 +21,9 @@ Pool::Settings pool_settings(const Options &options, size_t size)
 
 Bridge::Bridge(Options given)
     : options(std::move(given)), pool(loop.get_executor(), pool_settings(options, options.database_connections)),
-      waits(loop.get_executor(), pool_settings(options, options.waits)), authenticator(make_authenticator(options)),
-      meters(std::make_unique<Meters>()), hub(std::make_unique<Hub>(*this)), spans(std::make_unique<SpanExporter>(*this))
+      waits(loop.get_executor(), pool_settings(options, options.waits)), polls(loop.get_executor(), pool_settings(options, 1)),
+      authenticator(make_authenticator(options)), meters(std::make_unique<Meters>()), hub(std::make_unique<Hub>(*this)),
+      spans(std::make_unique<SpanExporter>(*this))
 {
 }
 

@@ -3,6 +3,7 @@
 #include "access/authenticator.hpp"
 #include "database/pool.hpp"
 #include "options.hpp"
+#include "work/polls.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -25,6 +26,7 @@ struct Bridge {
     boost::asio::thread_pool threads{2};  ///< for what would hold the loop up: large bodies
     Pool pool;                            ///< for all that is quick
     Pool waits;                           ///< for what sleeps in the database
+    Polls polls;                          ///< of workers that wait for work
     std::unique_ptr<Authenticator> authenticator;
     std::unique_ptr<Meters> meters;
     std::unique_ptr<Hub> hub;  ///< of all streams of events

@@ -3,8 +3,9 @@
 #include "database/connection.hpp"
 #include "events/hub.hpp"
 #include "server/listener.hpp"
-#include "telemetry/exporter.hpp"
 #include "server/log.hpp"
+#include "telemetry/exporter.hpp"
+#include "work/deliveries.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <nlohmann/json.hpp>
@@ -37,13 +38,19 @@ void print_routes()
     }
 }
 
-// As many connections as the system lets a process have.
-void raise_file_limit()
+// As many connections as the system lets a process have, with some left for the database and files.
+void fit_connections(Options &options)
 {
+    constexpr rlim_t others = 64;
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    const rlim_t taken = options.database_connections + options.waits + others;
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= options.max_connections + taken) return;
+    const size_t fitting = limit.rlim_cur > taken + 1 ? limit.rlim_cur - taken : 1;
+    spdlog::warn("{} files may be open, so {} clients may be connected at once, not {}", limit.rlim_cur, fitting, options.max_connections);
+    options.max_connections = fitting;
 }
 
 }  // namespace
@@ -51,7 +58,7 @@ void raise_file_limit()
 int main(int count, char **arguments)
 {
     int exit_code = 0;
-    const std::optional<Options> options = read_options(count, arguments, exit_code);
+    std::optional<Options> options = read_options(count, arguments, exit_code);
     if (!options) return exit_code;
     if (options->print_routes) {
         print_routes();
@@ -59,13 +66,14 @@ int main(int count, char **arguments)
     }
     set_up_log(options->log_level);
     std::signal(SIGPIPE, SIG_IGN);
-    raise_file_limit();
+    fit_connections(*options);
     try {
         (void)places_of(options->database);
         Bridge bridge(*options);
         Listener listener(bridge);
         listener.start();
         bridge.spans->start();
+        Deliveries deliveries(*options);
         for (const std::string &address : listener.addresses()) spdlog::info("listening at {}", address);
 
         boost::asio::signal_set signals(bridge.loop, SIGTERM, SIGINT);
@@ -76,6 +84,7 @@ int main(int count, char **arguments)
             bridge.waits.stop();
             bridge.hub->stop();
             bridge.spans->stop();
+            bridge.polls.stop();
             listener.stop([&] {
                 bridge.pool.stop();
                 bridge.loop.stop();

@@ -2,7 +2,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <span>
 
 namespace orch::bridge {
 
@@ -17,6 +21,23 @@ CLI::Option *also_in_environment(CLI::App &app, const std::string &name, T &valu
     return app.add_option("--" + name, value, text)->envname(variable)->capture_default_str();
 }
 
+// CLI11 asks the environment only where the file says nothing; it has to count above the file.
+void take_environment(CLI::App &app, std::span<char *> arguments)
+{
+    for (CLI::Option *option : app.get_options([](const CLI::Option *) { return true; })) {
+        const std::string variable = option->get_envname();
+        const char *value = variable.empty() ? nullptr : std::getenv(variable.c_str());
+        if (value == nullptr || *value == '\0') continue;
+        const std::string name = option->get_name();
+        const bool given =
+            std::any_of(arguments.begin(), arguments.end(), [&](const std::string &argument) { return argument == name || argument.starts_with(name + "="); });
+        if (given) continue;
+        option->clear();
+        option->add_result(std::string(value));
+        option->run_callback();
+    }
+}
+
 }  // namespace
 
 std::optional<Options> read_options(int count, char **arguments, int &exit_code)
@@ -24,7 +45,15 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
     Options options;
     CLI::App app{"orch-bridge: the HTTP API of orch"};
     app.set_version_flag("--version", ORCH_VERSION);
-    app.set_config("--config", "", "a file of lines NAME = VALUE (TOML): every option by its name without the dashes")->envname("ORCH_BRIDGE_CONFIG");
+    // A file that only the environment names is CLI11's default one, which it does not miss where it is not there.
+    const char *file = std::getenv("ORCH_BRIDGE_CONFIG");
+    if (file != nullptr && *file != '\0' && !std::ifstream(file)) {
+        std::cerr << "orch-bridge: the file \"" << file << "\" of ORCH_BRIDGE_CONFIG cannot be read\n";
+        exit_code = 2;
+        return std::nullopt;
+    }
+    app.set_config("--config", file == nullptr ? "" : file,
+                   "a file of lines NAME = VALUE (TOML): every option by its name without the dashes (Env:ORCH_BRIDGE_CONFIG)");
     app.allow_config_extras(CLI::config_extras_mode::error);
 
     app.add_option("--database", options.database, "PostgreSQL URL or key=value string; several hosts follow a failover. Without it the PG* variables")
@@ -35,6 +64,9 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
     also_in_environment(app, "database-connections", options.database_connections, "connections to the database at most")->check(CLI::Range(1, 1000));
     also_in_environment(app, "waits", options.waits, "requests that may sleep in the database at once, each on a connection of its own")
         ->check(CLI::Range(1, 1000));
+    also_in_environment(app, "deliveries", options.deliveries, "notifications sent at once; 0 leaves them to other bridges and workers")->check(CLI::Range(0, 1000));
+    app.add_flag("--refuse-private-addresses", options.refuse_private_addresses, "send no notification to a loopback, link-local or private address")
+        ->envname("ORCH_BRIDGE_REFUSE_PRIVATE_ADDRESSES");
     also_in_environment(app, "max-connections", options.max_connections, "clients at once")->check(CLI::Range(1, 1000000));
     also_in_environment(app, "max-connections-per-address", options.max_connections_per_address, "clients at once from one address")
         ->check(CLI::Range(1, 1000000));
@@ -74,6 +106,7 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
 
     try {
         app.parse(count, arguments);
+        take_environment(app, {arguments, static_cast<size_t>(count)});
     } catch (const CLI::ParseError &wrong) {
         exit_code = app.exit(wrong) == 0 ? 0 : 2;
         return std::nullopt;

@@ -99,16 +99,18 @@ Datum error_json(std::string_view error_class, std::string_view code, std::strin
 void write_dead_letter(Call &call, const RunId &run, const Version &version, int32 task_no, int16 attempt, char state, Datum error)
 {
     static pg::Statement insert(
-        "insert into _orch.dead_letter (run_id, task_no, attempt, state, error, fingerprint, created_at) values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into _orch.dead_letter (run_id, task_no, attempt, state, error, fingerprint, created_at) values ($1, $2, $3, $4, $5, $6, $7)"
+        " returning id",
         {UUIDOID, INT4OID, INT2OID, CHAROID, JSONBOID, TEXTOID, TIMESTAMPTZOID});
-    insert.run(Parameters<7>()
-                   .add(pg::uuid_datum(run))
-                   .add(Int32GetDatum(task_no))
-                   .add(Int16GetDatum(attempt))
-                   .add(CharGetDatum(state))
-                   .add(error)
-                   .add(pg::text_datum(fingerprint(version, run, task_no, error)))
-                   .add(time_datum(call.now())));
+    const pg::Rows rows = insert.run(Parameters<7>()
+                                         .add(pg::uuid_datum(run))
+                                         .add(Int32GetDatum(task_no))
+                                         .add(Int16GetDatum(attempt))
+                                         .add(CharGetDatum(state))
+                                         .add(error)
+                                         .add(pg::text_datum(fingerprint(version, run, task_no, error)))
+                                         .add(time_datum(call.now())));
+    call.events().add_dead_letter(run, task_no, rows.int8(0, 1));
     shared::on_commit_level(shared::Level::dead_letters_made, 1);
 }
 

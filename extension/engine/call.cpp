@@ -1,5 +1,6 @@
 #include "engine/call.hpp"
 
+#include "engine/notify.hpp"
 #include "engine/task_of.hpp"
 #include "pg/membership.hpp"
 
@@ -19,6 +20,7 @@ Call::Call() : now_(shared::now_us()), events_(now_)
 
 void Call::finish()
 {
+    notify_outside(*this);
     events_.write();
     session_.close();
 }

@@ -46,6 +46,9 @@ private:
 /// The tenant that a role acts for in this session.
 std::string tenant_of(Oid role);
 
+/// As a tenant: a worker that serves all of them, like a bridge's own.
+inline constexpr std::string_view all_tenants = "*";
+
 /// Who acts: `token:NAME` where a bridge says so by orch.token, and that itself where it has a colon, as the subject of an issuer has; else `role:NAME`.
 std::string actor_name(Oid role);
 /// The same for columns that hold the bare name of a role.

@@ -90,6 +90,7 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
                              " where r.run_id = $1 and i.workflow_id = v.workflow_id and i.key = r.idempotency_key and i.run_id = r.run_id",
                              {UUIDOID});
     static pg::Statement letters("delete from _orch.dead_letter where run_id = $1", {UUIDOID});
+    static pg::Statement delivery("delete from _orch.delivery where run_id = $1", {UUIDOID});
     static pg::Statement parked("delete from _orch.parked_run where run_id = $1", {UUIDOID});
     static pg::Statement lines("delete from _orch.log_{} where run_id = $1", {UUIDOID}), signals("delete from _orch.signal_{} where run_id = $1", {UUIDOID}),
         progress("delete from _orch.progress_{} where run_id = $1", {UUIDOID}), tasks("delete from _orch.task_{} where run_id = $1", {UUIDOID}),
@@ -100,6 +101,7 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
     letters.run(Parameters<1>().add(pg::uuid_datum(run)));
     counts.dead_letters = static_cast<int64>(letters.processed());
     parked.run(Parameters<1>().add(pg::uuid_datum(run)));
+    delivery.run(Parameters<1>().add(pg::uuid_datum(run)));
     counts.log_lines = change(lines, run);
     change(progress, run);
     change(signals, run);

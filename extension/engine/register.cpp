@@ -5,6 +5,7 @@
 #include "engine/audit.hpp"
 #include "engine/code_run.hpp"
 #include "engine/installation.hpp"
+#include "engine/notify.hpp"
 #include "pg/membership.hpp"
 #include "shared/database.hpp"
 #include "shared/run_ids.hpp"
@@ -280,6 +281,12 @@ void require_may_register_code(Call &call, const WorkflowRow &row, const std::st
                         "Give the code another name, or register it as a member of orch_admin."};
 }
 
+void require_free_name(std::string_view workflow)
+{
+    if (workflow == notification_workflow)
+        throw pg::error{ERRCODE_RESERVED_NAME, "workflow " + core::in_quotes(workflow) + " is the engine's own", {}, "Choose another id."};
+}
+
 void require_label(std::string_view label)
 {
     if (!core::is_identifier(label) || label.size() > 64 || label.find('@') != std::string_view::npos)
@@ -294,6 +301,7 @@ void require_label(std::string_view label)
 Registered register_code(Call &call, std::string_view workflow, std::string_view label, Datum options)
 {
     require_label(label);
+    require_free_name(workflow);
     const Datum spec = pg::jsonb_datum(core::to_text(code_spec(workflow, label, options)));
     claim_installation(call);
     const std::string name(workflow);
@@ -306,9 +314,19 @@ Registered register_code(Call &call, std::string_view workflow, std::string_view
     return registered;
 }
 
+Registered register_own(Call &call, Datum spec)
+{
+    const core::Plan plan = compiled(spec);
+    claim_installation(call);
+    const WorkflowRow row = take_workflow(call, plan.id);
+    if (row.version > 0 && equals_version(row.version_id, spec)) return {plan.id, row.version, false};
+    return add_version(call, row, spec, plan);
+}
+
 Registered register_definition(Call &call, Datum spec, const RegisterOptions &options)
 {
     const core::Plan plan = compiled(spec);
+    require_free_name(plan.id);
     claim_installation(call);
     const WorkflowRow row = take_workflow(call, plan.id);
     if (options.must_be_new && row.version > 0)

@@ -36,6 +36,9 @@ struct RegisterOptions {
 /// Stores a definition without errors as the next version of its workflow, unless the current one is equal to it.
 Registered register_definition(Call &call, Datum spec, const RegisterOptions &options);
 
+/// The engine's own workflow, as register_definition does it; nobody else may take its name.
+Registered register_own(Call &call, Datum spec);
+
 /// A workflow in code, as a worker says that it serves it. The same label with the same options is the version that has them, also where a newer one is current: workers of two
 /// labels come and go beside each other. Raises 22023 for options that are none. Parked runs of the workflow are looked at again.
 Registered register_code(Call &call, std::string_view workflow, std::string_view label, Datum options);

@@ -14,8 +14,15 @@ const std::vector<std::string> &default_handlers()
     return *handlers;
 }
 
-// Runners have no tenant of their own.
+// Runners have no tenant of their own, nor have the workers of a session that acts for all.
 constexpr std::string_view any_tenant;
+
+std::string tenant_of_workers(Call &call)
+{
+    std::string tenant = call.tenant();
+    if (tenant == all_tenants) tenant = any_tenant;
+    return tenant;
+}
 
 struct WorkerRow {
     int32 worker_id;
@@ -72,7 +79,7 @@ WorkerIdentity declare(Call &call, std::string_view tenant, std::string_view nam
     parameters.add(declaration.version ? std::optional<Datum>(pg::text_datum(*declaration.version)) : std::nullopt);
     parameters.add(declaration.metadata).add(time_datum(call.now())).add(pg::text_datum(tenant));
     const WorkerRow row = row_of(upsert.run(parameters));
-    return {std::string(name), row.worker_id, open_slot(tenant, name, row)};
+    return {std::string(name), row.worker_id, open_slot(tenant, name, row), std::string(tenant)};
 }
 
 }  // namespace
@@ -89,17 +96,17 @@ WorkerIdentity know_worker(Call &call, std::string_view name)
 {
     static pg::Statement select("select worker_id, queues, handlers from _orch.worker where worker = $1 and tenant = $2", {TEXTOID, TEXTOID});
     require_worker_name(name);
-    const std::string tenant = call.tenant();
+    const std::string tenant = tenant_of_workers(call);
     const int slot = shared::worker_find(tenant, name);
     if (slot != shared::no_slot)
         if (const int32 id = shared::worker_id_of(slot); id > 0) {
             shared::worker_called(slot);
-            return {std::string(name), id, slot};
+            return {std::string(name), id, slot, tenant};
         }
     pg::Rows rows = select.run(Parameters<2>().add(pg::text_datum(name)).add(pg::text_datum(tenant)));
     if (rows.empty()) return start_worker(call, name, {{"default"}, std::nullopt, std::nullopt, std::nullopt});
     const WorkerRow row = row_of(rows);
-    return {std::string(name), row.worker_id, open_slot(tenant, name, row)};
+    return {std::string(name), row.worker_id, open_slot(tenant, name, row), std::string(tenant)};
 }
 
 WorkerIdentity start_worker(Call &call, std::string_view name, const WorkerDeclaration &declaration)
@@ -107,7 +114,7 @@ WorkerIdentity start_worker(Call &call, std::string_view name, const WorkerDecla
     require_worker_name(name);
     if (declaration.queues.empty()) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "a worker needs at least one queue", {}, {}};
     if (declaration.handlers) check_handlers(*declaration.handlers);
-    return declare(call, call.tenant(), name, declaration);
+    return declare(call, tenant_of_workers(call), name, declaration);
 }
 
 WorkerIdentity know_runner(Call &call, std::string_view name, const std::string &role)
@@ -116,7 +123,7 @@ WorkerIdentity know_runner(Call &call, std::string_view name, const std::string 
     if (slot != shared::no_slot)
         if (const int32 id = shared::worker_id_of(slot); id > 0) {
             shared::worker_called(slot);
-            return {std::string(name), id, slot};
+            return {std::string(name), id, slot, {}};
         }
     // No queue stands for all of them.
     WorkerIdentity runner = declare(call, any_tenant, name, {{}, std::vector<std::string>{":sql/" + role}, std::nullopt, std::nullopt});

@@ -239,6 +239,31 @@ Datum await_work(FunctionCallInfo fcinfo)
     return 0;
 }
 
+// One session for many workers: whoever they are is told by orch.worker_waits, in other sessions.
+Datum await_workers(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    engine::require_primary("orch.await_workers()");
+    const Patience patience(arguments.microseconds(1));
+    pg::require_top_level(fcinfo, "orch.await_workers");
+    shared::require_preloaded();
+    MemoryContext outside = CurrentMemoryContext;
+    pg::NonAtomic outer;
+    outer.open();
+    outer.commit();
+    shared::listen_for_workers();
+    std::vector<int32> woken = shared::take_woken_workers();
+    while (woken.empty() && !patience.over()) {
+        if (pg::sleep_for_client(patience.left_ms(), true, "OrchAwaitWorkers") == pg::Woken::client) break;
+        woken = shared::take_woken_workers();
+    }
+    outer.close();
+    MemoryContextSwitchTo(outside);
+    pg::Column numbers(INT4OID);
+    for (const int32 number : woken) numbers.add(Int32GetDatum(number));
+    return one_row<1>(fcinfo, {numbers.array()});
+}
+
 // On a standby no commit wakes anybody: whatever is replayed may be news.
 void await_replay(const Patience &patience)
 {
@@ -291,4 +316,5 @@ ORCH_FUNCTION(orch_feed, orch::functions::feed)
 ORCH_FUNCTION(orch_feed_position, orch::functions::feed_position)
 ORCH_FUNCTION(orch_await_run, orch::functions::await_run)
 ORCH_FUNCTION(orch_await_work, orch::functions::await_work)
+ORCH_FUNCTION(orch_await_workers, orch::functions::await_workers)
 ORCH_FUNCTION(orch_await_events, orch::functions::await_events)

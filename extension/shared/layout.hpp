@@ -241,6 +241,7 @@ struct Database {
     LeaseList orphans;
     uint32_t lease_count;
     int32_t feed_waiters;
+    int32_t listeners[max_listeners];  // processes that sleep for many workers; no_slot where free
 
     CircuitSlot circuits[max_circuits];
     Bitmap<max_routes> blocked;  // routes whose circuit lets nobody through

@@ -3,6 +3,7 @@
 #include "shared/feed.hpp"
 #include "shared/names.hpp"
 #include "shared/pending.hpp"
+#include "shared/routes.hpp"
 
 namespace orch::shared {
 

@@ -131,6 +131,7 @@ void init_database(Database &database, Oid oid) noexcept
     pg_atomic_init_u64(&database.uses_due, UINT64_MAX);
     ConditionVariableInit(&database.changed);
     database.steward = no_slot;
+    std::fill(std::begin(database.listeners), std::end(database.listeners), no_slot);
     database.free = {};
     database.timers = {};
     database.rescan_at = INT64_MAX;

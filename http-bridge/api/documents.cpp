@@ -51,7 +51,8 @@ Response document(const Bridge &bridge, const Request &request, const std::strin
     static const auto documents = read_documents(folder_of(bridge.options));
     const auto found = documents.find(name);
     if (found == documents.end())
-        throw Problem(404, "not_found", "there is no file \"" + name + "\"").hinting(documents.empty() ? "The bridge was installed without its files; see --share." : "");
+        throw Problem(404, "not_found", "there is no file \"" + name + "\"")
+            .hinting(documents.empty() ? "The bridge was installed without its files; see --share." : "");
     Response response(request.header("If-None-Match") == found->second.etag ? 304 : 200);
     response.with("ETag", found->second.etag).with("Cache-Control", "no-cache");
     // Scripts and styles from here alone, and none that stand in a page; the pictures of the buttons stand in the style.
@@ -68,10 +69,7 @@ Handler file(std::string name)
     return [name = std::move(name)](Bridge &bridge, Request &request) -> boost::asio::awaitable<Response> { co_return document(bridge, request, name); };
 }
 
-boost::asio::awaitable<Response> tell_docs_file(Bridge &bridge, Request &request)
-{
-    co_return document(bridge, request, "docs/" + request.in_path("file"));
-}
+boost::asio::awaitable<Response> tell_docs_file(Bridge &bridge, Request &request) { co_return document(bridge, request, "docs/" + request.in_path("file")); }
 
 }  // namespace
 

@@ -44,11 +44,13 @@ std::span<const Route> insight_routes()
               "limit $1::int) x",
               {}),
          paging},
-        {http::verb::get, "/audit", admin, "listAudit",
-         page("select row_to_json(x), json_build_array(x.at, coalesce(x.run_id::text, ''), x.action, x.reason) from (select a.* from orch.audit a where "
+        {http::verb::get, "/audit", viewer, "listAudit",
+         page("select row_to_json(x), json_build_array(x.at, coalesce(x.run_id::text, ''), x.action, coalesce(x.reason, '')) from (select a.* from orch.audit "
+              "a where "
               "$2::jsonb is null"
-              " or (a.at, coalesce(a.run_id::text, ''), a.action, a.reason) < (($2::jsonb->>0)::timestamptz, $2::jsonb->>1, $2::jsonb->>2, $2::jsonb->>3)"
-              " order by a.at desc, coalesce(a.run_id::text, '') desc, a.action desc, a.reason desc limit $1::int) x",
+              " or (a.at, coalesce(a.run_id::text, ''), a.action, coalesce(a.reason, '')) < (($2::jsonb->>0)::timestamptz, $2::jsonb->>1, $2::jsonb->>2, "
+              "$2::jsonb->>3)"
+              " order by a.at desc, coalesce(a.run_id::text, '') desc, a.action desc, coalesce(a.reason, '') desc limit $1::int) x",
               {}),
          paging},
         {http::verb::get, "/checks", viewer, "listChecks", items("select h from orch.health h", {})},

@@ -54,6 +54,9 @@ std::span<const Route> dead_letter_routes();
 std::span<const Route> insight_routes();
 std::span<const Route> token_routes();
 std::span<const Route> event_routes();
+std::span<const Route> hook_routes();
+std::span<const Route> notification_routes();
+std::span<const Route> worker_routes();
 
 /// Every route there is, families in their order.
 [[nodiscard]] const std::vector<const Route *> &all_routes();

@@ -83,6 +83,9 @@ const std::vector<const Route *> &all_routes()
         add(insight_routes());
         add(token_routes());
         add(event_routes());
+        add(hook_routes());
+        add(notification_routes());
+        add(worker_routes());
         return collected;
     }();
     return all;

@@ -118,7 +118,7 @@ std::vector<Route> seen()
          "/runs/{run}/graph",
          viewer,
          "graphRun",
-         plain("select orch.graph($1::uuid, coalesce($2, 'text'))", {in_path("run"), in_query("format")}),
+         plain("select orch.graph($1::uuid, coalesce($2, 'text'))", {in_path("run"), word_in_query("format", {"text", "mermaid", "dot"})}),
          {"format"}},
         {http::verb::get, "/runs/{run}/signals", viewer, "listSignalsOfRun", of_run("select s.* from orch.signals s where s.run_id = r.run_id order by s.no")},
         {http::verb::get, "/runs/{run}/approvals", viewer, "listApprovalsOfRun",

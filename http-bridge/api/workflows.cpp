@@ -210,7 +210,7 @@ std::span<const Route> workflow_routes()
          "/workflows/{workflow}/graph",
          viewer,
          "graphWorkflow",
-         plain("select orch.graph($1::text, coalesce($2, 'text'))", {in_path("workflow"), in_query("format")}),
+         plain("select orch.graph($1::text, coalesce($2, 'text'))", {in_path("workflow"), word_in_query("format", {"text", "mermaid", "dot"})}),
          {"format"}},
     };
     return routes;

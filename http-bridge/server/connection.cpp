@@ -42,6 +42,9 @@ constexpr uint32_t header_limit = 16 << 10;
 constexpr size_t buffer_limit = 64 << 10;
 /// A body that nobody wants is read and dropped up to this, so that the connection can go on.
 constexpr uint64_t drop_limit = 64 << 10;
+/// And of one that is still being sent when its sender has been refused, so much, so long.
+constexpr size_t linger_limit = 64 << 20;
+constexpr auto linger_time = 3s;
 
 template <class Stream>
 class Session {
@@ -110,11 +113,11 @@ template <class Stream>
 asio::awaitable<void> Session<Stream>::hang_up()
 {
     boost::system::error_code failed;
-    peer_.within(1s);
+    peer_.within(linger_time);
     if constexpr (!std::is_same_v<Stream, asio::ip::tcp::socket>) co_await stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, failed));
     peer_.socket.shutdown(asio::ip::tcp::socket::shutdown_send, failed);
-    std::array<char, 4096> dropped{};
-    for (size_t total = 0; total < (1 << 20);) {
+    std::array<char, 16384> dropped{};
+    for (size_t total = 0; total < linger_limit;) {
         const size_t got = co_await peer_.socket.async_read_some(asio::buffer(dropped), asio::redirect_error(asio::use_awaitable, failed));
         if (failed) break;
         total += got;

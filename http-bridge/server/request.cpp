@@ -66,6 +66,7 @@ const std::string &Request::in_path(std::string_view name) const
 void read_target(Request &request)
 {
     std::string_view target = request.target;
+    if (target == "*" && request.method == http::verb::options) return;
     // With scheme and host, as to a proxy: what they say does not matter here.
     for (const std::string_view scheme : {"http://", "https://"}) {
         if (!target.starts_with(scheme)) continue;

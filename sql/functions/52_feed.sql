@@ -155,8 +155,8 @@ as $$
 declare
     v_ticket text := 'ticket_' || replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
 begin
-    -- The role of the request is that of SET ROLE, since this function runs as its owner.
-    if current_setting('role') not in ('orch_viewer', 'orch_operator', 'orch_admin') then
+    -- The role of the request is that of SET ROLE, since this function runs as its owner. Of other sessions orch.tenant is anybody's word.
+    if not _orch.is_bridge_session() or current_setting('role') not in ('orch_viewer', 'orch_operator', 'orch_admin') then
         raise exception using
             errcode = '42501',
             message = 'a ticket is made in a session of the bridge',

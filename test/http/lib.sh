@@ -37,17 +37,13 @@ trap end_bridges EXIT
 prepare_bridges()
 {
     local role tenant name
-    sql "create role bridge login $(sql "select 'in role orch_bridge' from pg_roles where rolname = 'orch_bridge' union all select 'superuser' limit 1")"
-    for name in $(sql "select name from pg_settings where name in ('orch.http_rate', 'orch.http_anonymous_rate')"); do
-        sql "alter system set $name = 1000000"
-    done
+    sql 'create role bridge login in role orch_bridge'
+    for name in orch.http_rate orch.http_anonymous_rate; do sql "alter system set $name = 1000000"; done
     sql 'select pg_reload_conf()' > /dev/null
     for tenant in default other; do
         for role in viewer operator worker admin; do
             name=$([ $tenant = default ] || echo "${tenant}_")$role
-            token[$name]=$role:$tenant
-            [ -z "$(sql "select 1 from pg_proc where proname = 'create_token'")" ] || token[$name]=$(sql "select orch.create_token('$name', '$role', '$tenant')")
-            [ -z "${ORCH_STAND_IN:-}" ] || token[$name]=$role:$tenant
+            token[$name]=$(sql "select orch.create_token('$name', '$role', '$tenant')")
             export "ORCH_TOKEN_$name=${token[$name]}"
         done
     done
@@ -55,28 +51,26 @@ prepare_bridges()
 
 start_bridge()
 {
-    local name=$1 n port turn url
+    local name=$1 log=$scratch/bridge-$1.log port=${bridge_url[$1]:-:0} n before
+    port=${port##*:}
     shift
     [ ${#token[@]} -gt 0 ] || prepare_bridges
-    # Between the look for a free port and its use somebody else may take it.
-    for ((turn = 0; turn < 5; turn++)); do
-        url=${bridge_url[$name]:-${bridge_scheme:-http}://127.0.0.1:$(cluster_port)}
-        port=${url##*:}
-        orch-bridge --database "postgresql://bridge@/$PGDATABASE?host=$PGHOST&port=$PGPORT" --listen "127.0.0.1:$port" "$@" >> "$scratch/bridge-$name.log" 2>&1 < /dev/null &
-        bridge_pid[$name]=$!
-        for ((n = 0; n < 300; n++)); do
-            if curl -sfk -m 5 -o "$scratch/nothing" "$url/health"; then
-                bridge_url[$name]=$url
-                ORCH_HTTP_URLS=$(for name in "${!bridge_url[@]}"; do echo "$name=${bridge_url[$name]}"; done | sort | tr '\n' ' ')
-                export ORCH_HTTP_URLS
-                return
-            fi
-            alive "${bridge_pid[$name]}" || break
-            sleep 0.1
-        done
-        ! alive "${bridge_pid[$name]}" || break
+    : >> "$log"
+    before=$(grep -c '"listening at' "$log" || true)
+    # The first time at a port of the system's choice, as its log says then.
+    orch-bridge --database "postgresql://bridge@/$PGDATABASE?host=$PGHOST&port=$PGPORT" --listen "127.0.0.1:$port" "$@" >> "$log" 2>&1 < /dev/null &
+    bridge_pid[$name]=$!
+    for ((n = 0; n < 600; n++)); do
+        if (($(grep -c '"listening at' "$log" || true) > before)); then
+            bridge_url[$name]=$(grep -o '"listening at [^"]*' "$log" | tail -n 1 | cut -d' ' -f3)
+            ORCH_HTTP_URLS=$(for name in "${!bridge_url[@]}"; do echo "$name=${bridge_url[$name]}"; done | sort | tr '\n' ' ')
+            export ORCH_HTTP_URLS
+            return
+        fi
+        alive "${bridge_pid[$name]}" || break
+        sleep 0.1
     done
-    fail "bridge $name does not come up: $(tail -n 5 "$scratch/bridge-$name.log")"
+    fail "bridge $name does not come up: $(tail -n 5 "$log")"
 }
 
 stop_bridge()
@@ -99,7 +93,8 @@ request()
     [[ " $* " == *content-type:* || " $* " == *' -F '* || " $* " != *' -d '* && " $* " != *' --data'* ]] || arguments+=(-H 'content-type: application/json')
     [ "$who" = nobody ] || arguments+=(-H "authorization: Bearer ${token[$who]}")
     [ "$method" != HEAD ] || arguments+=(--head)
-    status=$(curl -sk -m 100 -X "$method" -D "$scratch/headers" -o "$scratch/answer" -w '%{http_code}' "${arguments[@]}" "$@" "$url") || fail "$method $path: no answer, code $?"
+    status=$(curl -sk -m 100 -X "$method" -D "$scratch/headers" -o "$scratch/answer" -w '%{http_code}' "${arguments[@]}" "$@" "$url") \
+        || fail "$method $path: no answer, code $?"
     answer=$(tr -d '\0' < "$scratch/answer")
 }
 

@@ -132,20 +132,18 @@ void worker::loop::send_requests()
         const std::lock_guard hold(requests_lock_);
         due.swap(requests_);
     }
-    for (auto &asked : due) {
-        statement sent{.kind = call::request, .asked_for = asked};
+    while (!due.empty()) {
+        const auto asked = std::move(due.front());
+        due.pop_front();
         try {
-            send(std::move(sent), asked->sql, asked->values);
-            // More will follow from the same code, and each would end await_work.
-            await_at_ = clock::now() + 3ms;
-        } catch (const error &refused) {
-            if (refused.poisons_connection) {
-                const std::lock_guard hold(requests_lock_);
-                requests_.insert(requests_.begin(), std::ranges::find(due, asked), due.end());
-                throw;
-            }
-            asked->answer.set_exception(std::make_exception_ptr(refused));
+            send({.kind = call::request, .asked_for = asked}, asked->sql, asked->values);
+        } catch (...) {
+            const std::lock_guard hold(requests_lock_);
+            requests_.insert(requests_.begin(), due.begin(), due.end());
+            throw;
         }
+        // More will follow from the same code, and each would end await_work.
+        await_at_ = clock::now() + 3ms;
     }
 }
 

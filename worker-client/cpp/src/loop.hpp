@@ -88,6 +88,7 @@ private:
     void note_end(const leased_task &work, const outcome &ended);
     outcome execute(leased_task &work);
     outcome run_code(leased_task &work);
+    outcome run_notification(leased_task &work);
     void register_code();
     void send_requests();
     void give_up_requests();
@@ -98,6 +99,7 @@ private:
     void ask(int free);
     void settle(int free);
     void send_lines();
+    void send_lines_of(leased_task &work);
     void send_heartbeat();
     void release(const std::vector<std::string> &leases);
     void receive();

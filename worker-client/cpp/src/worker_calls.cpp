@@ -26,9 +26,10 @@ void worker::loop::send(statement sent, const std::string &sql, const parameters
         nudge_at_ = clock::now() + nudge_delay_;
         wake_at(nudge_at_);
     }
-    connection_->send(sql, values);
+    // Before it is sent: where that throws, lose_connection takes what it carries back.
     sent.at = clock::now();
     in_flight_.push_back(std::move(sent));
+    connection_->send(sql, values);
 }
 
 void worker::loop::send_due(time now)
@@ -80,13 +81,13 @@ void worker::loop::ask(int free)
 
 void worker::loop::settle(int free)
 {
+    const size_t most = one_by_one_ ? 1 : max_batch;
+    // A late line would be refused: its lease is over with the result. All lines first, since a send that throws must find every result in its list.
+    for (size_t i = 0; i < std::min(most, finished_.size()); ++i) send_lines_of(*finished_[i].first);
     statement sent{.kind = call::settle, .asked = free};
     std::string results = "[";
-    while (!finished_.empty() && sent.results.size() < (one_by_one_ ? 1 : max_batch) && results.size() < max_batch_bytes) {
+    while (!finished_.empty() && sent.results.size() < most && results.size() < max_batch_bytes) {
         auto &[work, ended] = finished_.front();
-        // A late line would be refused: its lease is over with the result.
-        if (auto lines = work->take_lines(); !lines.empty())
-            send({.kind = call::log, .lease = work->lease}, "select orch.log($1, $2::jsonb)", {work->lease, std::move(lines)});
         results += (results.size() > 1 ? "," : "") + ("{\"lease\":" + json(work->lease).dump() + ",") + ended.fields + "}";
         sent.results.push_back(std::move(finished_.front()));
         finished_.pop_front();
@@ -102,9 +103,13 @@ void worker::loop::settle(int free)
 
 void worker::loop::send_lines()
 {
-    for (const auto &[lease, work] : tasks_)
-        if (auto lines = work->take_lines(); !lines.empty())
-            send({.kind = call::log, .lease = lease}, "select orch.log($1, $2::jsonb)", {lease, std::move(lines)});
+    for (const auto &[lease, work] : tasks_) send_lines_of(*work);
+}
+
+void worker::loop::send_lines_of(leased_task &work)
+{
+    if (auto lines = work.take_lines(); !lines.empty())
+        send({.kind = call::log, .lease = work.lease}, "select orch.log($1, $2::jsonb)", {work.lease, std::move(lines)});
 }
 
 void worker::loop::send_heartbeat()
