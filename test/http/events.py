@@ -183,17 +183,8 @@ def filters():
 
 
 def memory():
-    pid = next(pid for pid in os.listdir("/proc") if pid.isdigit() and is_bridge(pid))
-    return int(next(line.split()[1] for line in open(f"/proc/{pid}/status") if line.startswith("VmRSS")))
-
-
-def is_bridge(pid):
-    try:
-        arguments = open(f"/proc/{pid}/cmdline", "rb").read().split(b"\0")
-    except OSError:
-        return False
-    address = urllib.parse.urlsplit(lib.URLS["one"]).netloc.encode()
-    return arguments[0].endswith(b"orch-bridge") and address in arguments
+    status = open(f"/proc/{os.environ['ORCH_BRIDGE_PID']}/status").read()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
 
 
 def slow():
@@ -278,7 +269,7 @@ def resume():
                 if kind == "run_triggered" and sql(f"select tags from orch.runs where run_id = '{json.loads(data)['run_id']}'") == '{"last": 1}':
                     wanted = [pos for pos in positions(before) if pos <= seen[-1]]
                     check(seen == wanted, f"{len(seen)} events over {cuts} cuts, none missing and none twice")
-                    check(cuts >= 3, "it was cut off")
+                    check(cuts >= 2, "it was cut off")
                     return
         except (OSError, RuntimeError, http.client.HTTPException):
             pass
