@@ -33,13 +33,13 @@ event (kind, family, labels) as (
 -- Of the caller's tenant, the fullest first.
 queue as (
     select
-        case when row_number() over (order by sum(s.ready) desc, q.queue) <= 50 then q.queue else 'other' end as name,
-        sum(s.ready) as ready,
+        case when row_number() over (order by coalesce(sum(s.ready), 0) desc, q.queue) <= 50 then q.queue else 'other' end as name,
+        coalesce(sum(s.ready), 0) as ready,
         min(s.oldest_ready_at) as oldest_ready_at,
-        bool_or(s.spilled) as spilled,
-        max(s.workers) as workers
-    from _orch.route_status() as s
-    join _orch.route as q on q.route_id = s.route_id
+        coalesce(bool_or(s.spilled), false) as spilled,
+        coalesce(max(s.workers), 0) as workers
+    from _orch.route as q
+    left join _orch.route_status() as s on s.route_id = q.route_id
     where _orch.tenant_allowed(q.tenant)
     group by q.queue
 ),
