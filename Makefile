@@ -15,9 +15,9 @@ export PG_CONFIG BUILD
 # Debian packages by their names: what building needs, what tests and checks need beside, and what only the long tests do.
 PG_MAJOR ?= 15
 packages = build-essential cmake pkg-config postgresql-$(PG_MAJOR) postgresql-server-dev-$(PG_MAJOR) postgresql-$(PG_MAJOR)-cron libpq-dev libkrb5-dev libssl-dev \
-	nlohmann-json3-dev libcurl4-openssl-dev libfyaml-dev libcli11-dev libspdlog-dev libhiredis-dev prometheus-cpp-dev python3 python3-yaml python3-psycopg procps util-linux
+	nlohmann-json3-dev libcurl4-openssl-dev libfyaml-dev libcli11-dev libspdlog-dev libhiredis-dev prometheus-cpp-dev libboost1.81-dev python3 python3-yaml python3-psycopg procps util-linux
 packages_of_tests = libgtest-dev openssl postgresql-$(PG_MAJOR)-pgtap postgresql-$(PG_MAJOR)-plpgsql-check libtap-parser-sourcehandler-pgtap-perl \
-	clang-format-16 clang-tidy-16 shellcheck python3-mypy python3-pyflakes redis-server
+	clang-format-16 clang-tidy-16 shellcheck python3-mypy python3-pyflakes redis-server curl jq python3-jsonschema prometheus python3-prometheus-client
 packages_of_soak = clang-16 libclang-rt-16-dev xxd sqlsmith
 # Node and npm are Debian's only where nobody else has brought them: worker-client/typescript/build looks for one of 20 or newer.
 wanted = $(packages) $(packages_of_tests) $(if $(shell command -v npm),,nodejs npm)
@@ -27,7 +27,7 @@ as_root = $(if $(filter 0,$(shell id -u)),,sudo)
 # Only where somebody else owns the place: a PostgreSQL of one's own, or a DESTDIR, needs no rights.
 to_install = $(if $(DESTDIR),,$(shell [ -w "$$($(PG_CONFIG) --pkglibdir)" ] && [ -w "$$($(PG_CONFIG) --sharedir)/extension" ] && [ -w "$(PREFIX)/bin" ] || echo $(as_root)))
 
-all: extension programs tests  ## build the extension, the orch command, the client library and the unit tests
+all: extension programs tests  ## build the extension, the orch command, the HTTP bridge, the client library and the unit tests
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 20
@@ -45,7 +45,8 @@ extension:
 	@$(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) -f extension.mk all
 
 programs: $(BUILD)/cmake/CMakeCache.txt
-	@cmake --build $(BUILD)/cmake -j $(JOBS) --target orch_cli -- --quiet
+	@cmake --build $(BUILD)/cmake -j $(JOBS) --target orch_cli orch_bridge -- --quiet
+	@http-bridge/docs-ui/build $(BUILD)/share/orch/bridge
 
 tests: programs
 	@cmake --build $(BUILD)/cmake -j $(JOBS) -- --quiet
@@ -55,7 +56,7 @@ $(BUILD)/cmake/CMakeCache.txt: CMakeLists.txt
 	@touch $@
 
 # Under a lock, since two trees of one machine share pg_config's folders.
-install: extension programs  ## install into pg_config's folders; orch, its library and headers into $(PREFIX)
+install: extension programs  ## install into pg_config's folders; orch, orch-bridge, the library and its headers into $(PREFIX)
 	@flock $${TMPDIR:-/tmp}/orch-install.$$(id -u).lock $(to_install) $(MAKE) -f extension.mk install BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) > /dev/null
 	@$(to_install) env DESTDIR=$(DESTDIR) cmake --install $(BUILD)/cmake --prefix $(PREFIX) > /dev/null
 	@echo "installed into $(DESTDIR)$$($(PG_CONFIG) --pkglibdir) and $(DESTDIR)$(PREFIX)"
@@ -68,6 +69,10 @@ check: install tests typescript  ## run every test; `make check TEST=name` runs 
 
 soak: deps-soak install  ## the long tests: big graphs, held snapshots, fuzzing; `make soak TEST=name`
 	@test/run --soak $(TEST)
+
+bench: install  ## what the HTTP bridge adds to the SQL that it runs; see bench/README.md
+	@cmake --build $(BUILD)/cmake -j $(JOBS) --target orch_bench_bridge -- --quiet
+	@bench/run
 
 drill: install  ## kill all workers while runs are active, and report from the history how each task came back
 	@test/drill
@@ -98,6 +103,6 @@ hooks:  ## before each commit: the format of what is staged and the quick tests
 clean:  ## remove what was built
 	@rm -rf $(BUILD)
 
-.PHONY: all help deps deps-soak extension programs tests install typescript check soak drill demo demo-dead-letter demo-stop format lint hooks clean
+.PHONY: all help deps deps-soak extension programs tests install typescript check soak bench drill demo demo-dead-letter demo-stop format lint hooks clean
 .DEFAULT_GOAL := all
 

@@ -26,7 +26,30 @@ int log_plan_min_duration_ms = -1;
 bool test_clock = false;
 bool hold_on_promotion = false;
 char *tenant = nullptr;
+char *token = nullptr;
+int http_rate = 300;
+int http_anonymous_rate = 30;
+int http_burst_s = 60;
 char *redis_url = nullptr;
+
+namespace {
+
+// It stands in every event that the session makes.
+bool check_actor(char **value, void **, GucSource)
+{
+    constexpr size_t longest = 300;
+    if (!*value) return true;
+    for (const char *c = *value; *c; c++)
+        if (static_cast<unsigned char>(*c) < ' ' || *c == 0x7f) {
+            GUC_check_errdetail("A control character stands in it.");
+            return false;
+        }
+    if (std::strlen(*value) <= longest) return true;
+    GUC_check_errdetail("It is longer than %zu bytes.", longest);
+    return false;
+}
+
+}  // namespace
 
 // docs/settings.md is made of these texts.
 void define()
@@ -73,8 +96,19 @@ void define()
         "instead of holding a connection; takes a place of max_worker_processes.",
         &redis_url, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, background::check_redis_url, nullptr, nullptr);
     DefineCustomStringVariable("orch.tenant", "The tenant that this session acts for.",
-                               "Counts only for members of orch_admin; for all others the tenant comes from the role.", &tenant, "", PGC_USERSET, 0, nullptr,
-                               nullptr, nullptr);
+                               "Counts only for members of orch_admin and in sessions of a bridge; all others act for the tenant \"default\".", &tenant, "",
+                               PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("orch.token", "The token that this session acts for, named as the actor in events and in orch.audit.",
+                               "Counts only in sessions of a bridge, which sets it for each request: the name of a token, or KIND:SUBJECT.", &token, "",
+                               PGC_USERSET, 0, check_actor, nullptr, nullptr);
+    DefineCustomIntVariable("orch.http_rate", "How many requests a minute a token may make of the bridges.",
+                            "Counted in shared memory, for all bridges together. 0 sets no limit.", &http_rate, 300, 0, 1'000'000, PGC_SUSET, 0, nullptr,
+                            nullptr, nullptr);
+    DefineCustomIntVariable("orch.http_anonymous_rate", "How many requests a minute may come from an address without a token, or with one that does not count.",
+                            "Counted like orch.http_rate. 0 sets no limit.", &http_anonymous_rate, 30, 0, 1'000'000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("orch.http_burst", "How many requests may come at once: those of so long a time.",
+                            "Whoever has been quiet for that long has them all; afterwards they come back one by one, at the rate.", &http_burst_s, 60, 1, 3600,
+                            PGC_SUSET, GUC_UNIT_S, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("orch");
 }
 

@@ -62,7 +62,28 @@ worker_up()
     wait_for 20 "worker $1 does not come up ($here/$1.log)" "select exists (select from orch.workers where worker = '$1' and state <> 'stopped')"
 }
 
-worker_pid() { local pid; pid=$(cat "$here/$1.pid" 2> /dev/null) && [ "$(readlink "/proc/$pid/exe" | xargs -r basename)" = orch ] && echo "$pid"; }
+# A number that another process has by now is not ours to end.
+worker_pid() { local pid; pid=$(cat "$here/$1.pid" 2> /dev/null) && [[ $(readlink "/proc/$pid/exe" | xargs -r basename) =~ ^orch(-bridge)?$ ]] && echo "$pid"; }
+
+# A bridge of its own, too, and the token to call it with: shown once, so it is kept beside, for whoever runs the demo alone.
+bridge_up()
+{
+    local turn n
+    sql "do \$\$ begin if to_regrole('bridge') is null then create role bridge login in role orch_bridge; end if; end \$\$"
+    [ -s "$here/token" ] || (umask 077 && sql "select orch.create_token('demo', 'admin')" > "$here/token")
+    for ((turn = 0; turn < 5; turn++)); do
+        bridge_url=http://127.0.0.1:$(cluster_port)
+        ORCH_DATABASE_URL="postgresql://bridge@/$PGDATABASE?host=$PGHOST&port=$PGPORT" setsid orch-bridge --listen "${bridge_url#http://}" > "$here/bridge.log" 2>&1 < /dev/null &
+        echo $! > "$here/bridge.pid"
+        for ((n = 0; n < 200; n++)); do
+            ! curl -sf -o /dev/null "$bridge_url/health" || { say "the HTTP bridge at $bold$bridge_url$plain, token $(cat "$here/token")"; return; }
+            worker_pid bridge > /dev/null || [ $n -lt 5 ] || break
+            sleep 0.1
+        done
+    done
+    tail -n 5 "$here/bridge.log" >&2
+    die 'the bridge does not come up'
+}
 
 workers_down()
 {

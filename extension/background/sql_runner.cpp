@@ -145,7 +145,7 @@ bool fail_one(void *)
 bool release_one(void *)
 {
     Call call;
-    engine::release(call, {runner->job->lease});
+    engine::release(call, {runner->job->lease}, false);
     runner->job.reset();
     call.finish();
     return false;
@@ -185,7 +185,7 @@ void work()
 // False when it is time to leave.
 bool wait_for_work()
 {
-    const int slot = shared::worker_find(runner->name);
+    const int slot = shared::worker_find({}, runner->name);
     if (slot == shared::no_slot || shared::worker_draining(slot)) return false;
     const int64_t until = shared::monotonic_us() + idle_us;
     shared::waiter_begin(slot);
@@ -213,7 +213,7 @@ bool take_name(void *)
 bool leave(void *)
 {
     Call call;
-    if (runner->job) engine::release(call, {runner->job->lease});
+    if (runner->job) engine::release(call, {runner->job->lease}, false);
     call.finish();
     return false;
 }
@@ -233,7 +233,7 @@ void run(Datum)
         work();
     } while (!runner->job && wait_for_work());
     turn("leaving", "its leases expire", leave);
-    if (const int slot = shared::worker_find(runner->name); slot != shared::no_slot) shared::worker_close(slot);
+    if (const int slot = shared::worker_find({}, runner->name); slot != shared::no_slot) shared::worker_close(slot);
 }
 
 }  // namespace

@@ -194,6 +194,11 @@ bool do_chores(Steward &steward, const shared::Chores &chores)
     if (chores.leases && !do_turn(steward, "taking back expired leases", [](void *) { return engine::reap_leases(at_once); })) return false;
     if (chores.refusals && !do_turn(steward, "recording refused settles", [](void *) { return engine::record_refusals(at_once); })) return false;
     if (chores.fallbacks && !do_turn(steward, "ending tasks by their fallback", [](void *) { return engine::fall_back(at_once); })) return false;
+    const auto write_uses = [](void *) {
+        engine::write_token_uses();
+        return false;
+    };
+    if (chores.uses && !do_turn(steward, "writing when tokens were used", write_uses)) return false;
     const auto sweep = [](void *) {
         shared::take_sweep();
         engine::sweep();

@@ -89,6 +89,11 @@ public:
             read_runs(day);
             read_tasks(day);
         }
+        // Nothing comes into these states or leaves them while the database is not open.
+        if (purpose_.counters) {
+            shared::set_level(shared::Level::tasks_scheduled, scheduled_);
+            shared::set_level(shared::Level::tasks_waiting, waiting_);
+        }
         timers_.push();
         // Whether one of the runs that wait for a place under max_active_runs may have it.
         for (int32 workflow : admissions_) shared::on_commit_advance({admission, workflow});
@@ -148,6 +153,8 @@ private:
     {
         const TaskRef task{current_, rows.int4(i, 2)};
         const Version &version = *facts_.version;
+        scheduled_ += rows.letter(i, 3) == scheduled;
+        waiting_ += rows.letter(i, 3) == waiting;
         switch (rows.letter(i, 3)) {
         case ready:
             if (purpose_.ready) {
@@ -256,6 +263,7 @@ private:
     std::string waits_;  // of the current run's main
     bool came_ = false;  // whether something may have come for a task of the run that waits
     std::set<int32> admissions_;
+    int64 scheduled_ = 0, waiting_ = 0;
     Soonest timers_;
 };
 
@@ -289,12 +297,27 @@ void count_active(const std::vector<int> &days)
     } while (!shared::active_recount_end());
 }
 
+// Runs by state, for monitoring: before the partitions are known, when nothing is triggered.
+void count_runs(const std::vector<int> &days)
+{
+    static pg::Statement select("select r.state, count(*) from _orch.run_{} r where r.state in ('q', 'd', 'r', 'c', 'p') group by 1", {});
+    std::map<char, int64> count;
+    for (int day : days) {
+        pg::Rows rows = select.run_on(day, Parameters<1>());
+        for (uint64 i = 0; i < rows.count(); i++) count[rows.letter(i, 1)] += rows.int8(i, 2);
+    }
+    using enum shared::Level;
+    for (auto [state, level] : {std::pair('q', runs_queued), {'d', runs_scheduled}, {'r', runs_running}, {'c', runs_cancelling}, {'p', runs_paused}})
+        shared::set_level(level, count[state]);
+}
+
 }  // namespace
 
 void rebuild()
 {
     Call call;
     const std::vector<int> days = leaf_days();
+    count_runs(days);
     // Nothing is triggered, so no position taken, before the bounds of the partitions are known.
     seed_feed(days);
     if (!days.empty()) shared::partitions_set(days.front() * INT64CONST(86'400'000), (days.back() + 1) * INT64CONST(86'400'000));

@@ -190,15 +190,18 @@ private:
 
     void finish(const core::RunEnd &end)
     {
-        static pg::Statement update(
-            "update _orch.run_{} set state = $2, outcome = $2, no = no + 1, finished_at = $3 where run_id = $1 returning no, parent_run_id, parent_task_no",
-            {UUIDOID, CHAROID, TIMESTAMPTZOID});
+        static pg::Statement update("update _orch.run_{} set state = $2, outcome = $2, no = no + 1, finished_at = $3 where run_id = $1"
+                                    " returning no, parent_run_id, parent_task_no, started_at",
+                                    {UUIDOID, CHAROID, TIMESTAMPTZOID});
         char outcome = end.outcome;
         std::optional<Datum> payload;
         if (auto words = last_words(end, outcome)) payload = pg::jsonb_datum(*words);
         pg::Rows rows = update.run_on(day_of(run_), Parameters<3>().add(pg::uuid_datum(run_)).add(CharGetDatum(outcome)).add(time_datum(call_.now())));
         call_.events().add({run_, run_itself, rows.int4(0, 1), core::run_end_event(outcome), 0, call_.engine_actor(), payload});
         tell_parent(rows.maybe(0, 2), rows.maybe(0, 3));
+        shared::on_commit_run_state(row_.state, outcome);
+        if (auto began = rows.maybe(0, 4))
+            shared::on_commit_timing(shared::Timing::run, version_.tenant, version_.workflow, call_.now() - DatumGetTimestampTz(*began));
         release_run(run_, version_, row_.started);
     }
 

@@ -104,7 +104,7 @@ void approve(Call &call, const RunId &run, const std::string &id, const Decision
         throw pg::error{pg::wrong_state, "task " + core::in_quotes(id) + " does not wait for a decision", detail, {}};
     }
     ForceSyncCommit();
-    core::Json output{{"approved", decision.approved}, {"by", pg::role_name(call.caller())}, {"comment", nullptr}};
+    core::Json output{{"approved", decision.approved}, {"by", deed_name(call.caller())}, {"comment", nullptr}};
     if (decision.comment) output["comment"] = *decision.comment;
     const std::string text = core::to_text(output);
     const Datum told = pg::jsonb_datum(text.substr(0, text.size() - 1) + R"(,"form":)" + (decision.form ? pg::json_text_of(*decision.form) : "null") + "}");

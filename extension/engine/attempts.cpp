@@ -99,16 +99,19 @@ Datum error_json(std::string_view error_class, std::string_view code, std::strin
 void write_dead_letter(Call &call, const RunId &run, const Version &version, int32 task_no, int16 attempt, char state, Datum error)
 {
     static pg::Statement insert(
-        "insert into _orch.dead_letter (run_id, task_no, attempt, state, error, fingerprint, created_at) values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into _orch.dead_letter (run_id, task_no, attempt, state, error, fingerprint, created_at) values ($1, $2, $3, $4, $5, $6, $7)"
+        " returning id",
         {UUIDOID, INT4OID, INT2OID, CHAROID, JSONBOID, TEXTOID, TIMESTAMPTZOID});
-    insert.run(Parameters<7>()
-                   .add(pg::uuid_datum(run))
-                   .add(Int32GetDatum(task_no))
-                   .add(Int16GetDatum(attempt))
-                   .add(CharGetDatum(state))
-                   .add(error)
-                   .add(pg::text_datum(fingerprint(version, run, task_no, error)))
-                   .add(time_datum(call.now())));
+    const pg::Rows rows = insert.run(Parameters<7>()
+                                         .add(pg::uuid_datum(run))
+                                         .add(Int32GetDatum(task_no))
+                                         .add(Int16GetDatum(attempt))
+                                         .add(CharGetDatum(state))
+                                         .add(error)
+                                         .add(pg::text_datum(fingerprint(version, run, task_no, error)))
+                                         .add(time_datum(call.now())));
+    call.events().add_dead_letter(run, task_no, rows.int8(0, 1));
+    shared::on_commit_level(shared::Level::dead_letters_made, 1);
 }
 
 void end_attempts(Call &call, std::span<const EndedAttempt> ended)
@@ -146,6 +149,8 @@ void end_attempts(Call &call, std::span<const EndedAttempt> ended)
         if (!t.applied) continue;
         const Version &version = version_of(e->attempt.version_id);
         const int16 attempt = e->attempt.attempt;
+        if (e->from == core::task_state::running)
+            shared::on_commit_timing(shared::Timing::attempt, version.tenant, task_of(version, t.run, t.task_no).queue, call.now() - e->attempt.started_at);
         tell_circuit(version, {t.run, t.task_no},
                      outcome_of_error(e->how == HowEnded::timed_out ? "timeout" : pg::text_member(e->error, "class").value_or("")));
         if (t.events.count() == 2) call.events().add({t.run, t.task_no, t.no - 1, t.events.first(), attempt, call.engine_actor(), e->first_payload});

@@ -1,6 +1,8 @@
 #include "engine/call.hpp"
 
+#include "engine/notify.hpp"
 #include "engine/task_of.hpp"
+#include "pg/membership.hpp"
 
 #include "shared/clock.hpp"
 #include "shared/database.hpp"
@@ -18,6 +20,7 @@ Call::Call() : now_(shared::now_us()), events_(now_)
 
 void Call::finish()
 {
+    notify_outside(*this);
     events_.write();
     session_.close();
 }
@@ -30,7 +33,7 @@ Datum Call::engine_actor()
 
 Datum Call::role_actor()
 {
-    if (!role_actor_) role_actor_ = pg::text_datum("role:" + pg::role_name(caller()));
+    if (!role_actor_) role_actor_ = pg::text_datum(actor_name(caller()));
     return role_actor_;
 }
 
@@ -47,15 +50,27 @@ std::string Call::tenant() const { return tenant_of(caller()); }
 
 std::string tenant_of(Oid role)
 {
-    if (settings::tenant && *settings::tenant) {
-        bool admin = false;
-        pg::call_pg([&] {
-            Oid orch_admin = get_role_oid("orch_admin", true);
-            admin = OidIsValid(orch_admin) && is_member_of_role(role, orch_admin);
-        });
-        if (admin) return settings::tenant;
-    }
-    return "default";
+    const bool counts = settings::tenant && *settings::tenant && (pg::is_admin(role) || pg::is_bridge_session());
+    return counts ? settings::tenant : "default";
+}
+
+std::string token_actor()
+{
+    if (!settings::token || !*settings::token || !pg::is_bridge_session()) return {};
+    const std::string token = settings::token;
+    return token.find(':') == std::string::npos ? "token:" + token : token;
+}
+
+std::string actor_name(Oid role)
+{
+    std::string token = token_actor();
+    return token.empty() ? "role:" + pg::role_name(role) : token;
+}
+
+std::string deed_name(Oid role)
+{
+    std::string token = token_actor();
+    return token.empty() ? pg::role_name(role) : token;
 }
 
 void require_not_held()

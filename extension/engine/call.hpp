@@ -32,7 +32,7 @@ public:
     Datum role_actor();
     Datum worker_actor(std::string_view worker);
 
-    /// The tenant of the caller: `default`, or orch.tenant for members of orch_admin.
+    /// The tenant of the caller: `default`, or orch.tenant for members of orch_admin and in sessions of a bridge.
     std::string tenant() const;
 
 private:
@@ -45,6 +45,14 @@ private:
 
 /// The tenant that a role acts for in this session.
 std::string tenant_of(Oid role);
+
+/// As a tenant: a worker that serves all of them, like a bridge's own.
+inline constexpr std::string_view all_tenants = "*";
+
+/// Who acts: `token:NAME` where a bridge says so by orch.token, and that itself where it has a colon, as the subject of an issuer has; else `role:NAME`.
+std::string actor_name(Oid role);
+/// The same for columns that hold the bare name of a role.
+std::string deed_name(Oid role);
 
 /// What counts tasks waits for the rebuild after a start. Raises OR030 where the database is held, 57P03 when the rebuild takes too long.
 void require_open();

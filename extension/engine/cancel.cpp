@@ -24,16 +24,17 @@ std::string_view cancel(Call &call, const RunId &run, bool force)
     ForceSyncCommit();
     pg::Rows rows = update.run_on(day_of(run), Parameters<3>().add(pg::uuid_datum(run)).add(Int32GetDatum(first ? 1 : 0)).add(BoolGetDatum(skip_finally)));
     if (first) call.events().add({run, run_itself, rows.int4(0, 1), EventKind::run_cancel_requested, 0, call.role_actor()});
+    shared::on_commit_run_state(row.state, cancelling);
     shared::on_commit_cancel(run);
     return core::run_state_name(core::run_state::cancelling);
 }
 
 bool cancel_by_engine(Call &call, const RunId &run)
 {
-    static pg::Statement update("with l as materialized (select r.run_id from _orch.run_{} r where r.run_id = $1 and r.state in ('q', 'd', 'r', 'p')"
+    static pg::Statement update("with l as materialized (select r.run_id, r.state from _orch.run_{} r where r.run_id = $1 and r.state in ('q', 'd', 'r', 'p')"
                                 " for update of r skip locked)"
                                 " update _orch.run_{} r set state = 'c', no = r.no + 1,"
-                                " outcome = case when r.state in ('q', 'd') then 'c' else r.outcome end from l where r.run_id = l.run_id returning r.no",
+                                " outcome = case when r.state in ('q', 'd') then 'c' else r.outcome end from l where r.run_id = l.run_id returning r.no, l.state",
                                 {UUIDOID});
     static pg::Statement look("select 1 from _orch.run_{} r where r.run_id = $1 and r.state in ('q', 'd', 'r', 'p')", {UUIDOID});
     if (!leaf_exists(day_of(run))) return true;
@@ -41,6 +42,7 @@ bool cancel_by_engine(Call &call, const RunId &run)
     const pg::Rows rows = update.run_on(day_of(run), id);
     if (rows.empty()) return look.run_on(day_of(run), id).empty();
     call.events().add({run, run_itself, rows.int4(0, 1), EventKind::run_cancel_requested, 0, call.engine_actor()});
+    shared::on_commit_run_state(rows.letter(0, 2), core::run_state::cancelling);
     shared::on_commit_cancel(run);
     return true;
 }

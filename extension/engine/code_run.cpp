@@ -21,7 +21,7 @@ using namespace core::task_state;
 enum class Taking : uint8_t { nothing, main, main_keeping_run, main_changing_run };
 
 // The row of a lease with its run's. A cancel waits for who keeps the run: it would tell a lease that is about to be no more. Nothing, and why, where the lease does not hold it.
-std::optional<CodeMain> find_main(const std::optional<core::Lease> &lease, Taking taking, bool may_be_suspended, SettleStatus &why)
+std::optional<CodeMain> find_main(const Call &call, const std::optional<core::Lease> &lease, Taking taking, bool may_be_suspended, SettleStatus &why)
 {
 #define ORCH_SELECT_MAIN(how)                                                                                                                               \
     "select t.state, t.attempt, coalesce(t.token, 0), t.version_id, t.no, t.priority, t.flags, t.token is null, coalesce(t.worker_id, 0),"                  \
@@ -40,6 +40,7 @@ std::optional<CodeMain> find_main(const std::optional<core::Lease> &lease, Takin
     const pg::Rows rows = select.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
     if (rows.empty()) return std::nullopt;
     const Version &version = version_of(rows.int4(0, 4));
+    if (version.tenant != call.tenant()) return std::nullopt;
     if (lease->task_no != main_task || !version.is_code()) {
         why = SettleStatus::invalid;
         return std::nullopt;
@@ -68,17 +69,18 @@ std::optional<CodeMain> find_main(const std::optional<core::Lease> &lease, Takin
     return std::nullopt;
 }
 
-CodeMain require_main(const std::string &text, Taking taking, bool may_be_suspended = false)
+CodeMain require_main(const Call &call, const std::string &text, Taking taking, bool may_be_suspended = false)
 {
     SettleStatus why;
     const auto lease = core::decode_lease(text);
-    if (auto main = find_main(lease, taking, may_be_suspended, why)) return *main;
+    if (auto main = find_main(call, lease, taking, may_be_suspended, why)) return *main;
     if (why == SettleStatus::invalid)
         throw pg::error{pg::wrong_state, "the lease is not that of a workflow in code", {}, "Settle other tasks with orch.complete or orch.fail."};
     Settlement refused;
     refused.lease_text = text;
     refused.lease = lease;
     refused.status = why;
+    refused.foreign = lease && is_foreign_lease(call, nullptr, *lease);
     raise_refusal(refused);
 }
 
@@ -174,6 +176,7 @@ void set_waiting(Call &call, const CodeMain &main, Datum item, Datum told)
     ForceSyncCommit();
     update.run_on(day_of(main.run), Parameters<2>().add(pg::uuid_datum(main.run)).add(item));
     call.events().add({main.run, main_task, main.no + 1, EventKind::task_suspended, main.attempt, call.role_actor(), told});
+    shared::on_commit_task_state(running, waiting);
     shared::on_commit_unlease({main.run, main_task}, main.token);
     if (main.ending) shared::on_commit_advance({main.run, run_itself});
 }
@@ -184,13 +187,14 @@ void set_ready(Call &call, const pg::Rows &woken)
     for (uint64 i = 0; i < woken.count(); i++) {
         const RunId run = pg::uuid_of(woken.get(i, 1));
         call.events().add({run, main_task, woken.int4(i, 2), EventKind::task_woken, 0, call.engine_actor()});
+        shared::on_commit_task_state(waiting, ready);
         queue_ready(version_of(woken.int4(i, 4)), {run, main_task}, call.now(), woken.int2(i, 3));
     }
 }
 
 }  // namespace
 
-CodeMain look_at_main(Call &, const std::string &lease) { return require_main(lease, Taking::nothing); }
+CodeMain look_at_main(Call &call, const std::string &lease) { return require_main(call, lease, Taking::nothing); }
 
 RunId run_to_read(Call &call, const std::string &lease)
 {
@@ -207,7 +211,7 @@ void require_code(const RunId &run, const Version &version)
 
 void record_steps(Call &call, const std::string &lease, Datum steps)
 {
-    const CodeMain main = require_main(lease, taking_for(steps, false));
+    const CodeMain main = require_main(call, lease, taking_for(steps, false));
     write_entries(call, main, read_entries(main, steps));
 }
 
@@ -246,7 +250,7 @@ bool suspend_main(Call &call, const CodeMain &main, Datum waits)
 
 bool suspend(Call &call, const std::string &lease, Datum waits)
 {
-    const CodeMain main = require_main(lease, taking_for(pg::member(waits, "steps"), true), true);
+    const CodeMain main = require_main(call, lease, taking_for(pg::member(waits, "steps"), true), true);
     return main.suspended || suspend_main(call, main, waits);
 }
 
@@ -255,7 +259,7 @@ void settle_code(Call &call, const WorkerIdentity *worker, Settlement &s, bool d
     s.over = true;
     SettleStatus why;
     const std::optional<CodeMain> main =
-        find_main(s.lease, taking_for(s.suspend ? pg::member(*s.suspend, "steps") : s.steps, s.suspend.has_value()), s.suspend.has_value(), why);
+        find_main(call, s.lease, taking_for(s.suspend ? pg::member(*s.suspend, "steps") : s.steps, s.suspend.has_value()), s.suspend.has_value(), why);
     // Perhaps it is settled already, by this very result.
     if (!main && !s.suspend) {
         s.over = false;
@@ -277,7 +281,7 @@ void settle_code(Call &call, const WorkerIdentity *worker, Settlement &s, bool d
 void park(Call &call, const std::string &lease, Datum error)
 {
     static pg::Statement insert("insert into _orch.parked_run (run_id, workflow_id) values ($1, $2) on conflict (run_id) do nothing", {UUIDOID, INT4OID});
-    const CodeMain main = require_main(lease, Taking::main_keeping_run, true);
+    const CodeMain main = require_main(call, lease, Taking::main_keeping_run, true);
     if (main.suspended) return;
     const Datum item = pg::jsonb_datum(R"({"parked":)" + pg::json_text_of(error) + "}");
     insert.run(Parameters<2>().add(pg::uuid_datum(main.run)).add(Int32GetDatum(main.version->workflow_id)));
@@ -332,10 +336,10 @@ int wake_parked(Call &call, int32 workflow_id)
 RunId continue_as_new(Call &call, const std::string &lease, Datum input)
 {
     static pg::Statement select("select r.priority, r.tags, r.timeout_us, r.traceparent from _orch.run_{} r where r.run_id = $1", {UUIDOID});
-    static pg::Statement before(
-        "select (e.payload ->> 'continued_as')::uuid from _orch.task_{} t join _orch.event_{} e on e.run_id = t.run_id and e.task_no = 0 and e.no = t.output_no"
-        " where t.run_id = $1 and t.task_no = 0 and t.state = 'S' and t.attempt = $2 and t.token = $3",
-        {UUIDOID, INT2OID, INT8OID});
+    static pg::Statement before("select (e.payload ->> 'continued_as')::uuid, t.version_id from _orch.task_{} t join _orch.event_{} e on e.run_id = t.run_id "
+                                "and e.task_no = 0 and e.no = t.output_no"
+                                " where t.run_id = $1 and t.task_no = 0 and t.state = 'S' and t.attempt = $2 and t.token = $3",
+                                {UUIDOID, INT2OID, INT8OID});
     const auto key = core::decode_lease(lease);
     if (key && key->task_no == main_task && leaf_exists(day_of(key->run_id))) {
         // The repeated call after a lost answer.
@@ -343,9 +347,9 @@ RunId continue_as_new(Call &call, const std::string &lease, Datum input)
                                                                      .add(pg::uuid_datum(key->run_id))
                                                                      .add(Int16GetDatum(static_cast<int16>(key->attempt)))
                                                                      .add(Int64GetDatum(static_cast<int64>(key->token))));
-        if (!rows.empty() && !rows.is_null(0, 1)) return pg::uuid_of(rows.get(0, 1));
+        if (!rows.empty() && !rows.is_null(0, 1) && version_of(rows.int4(0, 2)).tenant == call.tenant()) return pg::uuid_of(rows.get(0, 1));
     }
-    const CodeMain main = require_main(lease, Taking::main_changing_run);
+    const CodeMain main = require_main(call, lease, Taking::main_changing_run);
     const pg::Rows rows = select.run_on(day_of(main.run), Parameters<1>().add(pg::uuid_datum(main.run)));
     TriggerOptions options;
     options.priority = rows.int2(0, 1) - main.version->plan.priority;

@@ -1,6 +1,7 @@
 #include "engine/erase.hpp"
 
 #include "core/state_changes.hpp"
+#include "engine/audit.hpp"
 #include "engine/run_row.hpp"
 
 namespace orch::engine {
@@ -51,26 +52,19 @@ int64 change(pg::Statement &statement, const RunId &run, std::optional<Datum> to
     return static_cast<int64>(statement.processed());
 }
 
-void audit(Call &call, std::string_view action, const RunId &run, const RunRow &row, const std::string &reason, const Counts &counts)
+void audit_run(Call &call, std::string_view action, const RunId &run, const RunRow &row, const std::string &reason, const Counts &counts)
 {
-    static pg::Statement insert(
-        "insert into _orch.audit (at, actor, action, run_id, workflow, tenant, reason, details)"
-        " select $1, $2, $3, $4, w.workflow, w.tenant, $6, $7 from _orch.version v join _orch.workflow w on w.workflow_id = v.workflow_id"
-        " where v.version_id = $5",
-        {TIMESTAMPTZOID, TEXTOID, TEXTOID, UUIDOID, INT4OID, TEXTOID, JSONBOID});
-    const core::Json details{{"state", core::run_state_name(row.state)},
+    const Version &version = version_of(row.version_id);
+    audit(call, {.action = action,
+                 .tenant = version.tenant,
+                 .run = run,
+                 .workflow = version.workflow,
+                 .reason = reason,
+                 .details = {{"state", core::run_state_name(row.state)},
                              {"tasks", counts.tasks},
                              {"events", counts.events},
                              {"log_lines", counts.log_lines},
-                             {"dead_letters", counts.dead_letters}};
-    insert.run(Parameters<7>()
-                   .add(time_datum(call.now()))
-                   .add(call.role_actor())
-                   .add(pg::text_datum(action))
-                   .add(pg::uuid_datum(run))
-                   .add(Int32GetDatum(row.version_id))
-                   .add(pg::text_datum(reason))
-                   .add(pg::jsonb_datum(core::to_text(details))));
+                             {"dead_letters", counts.dead_letters}}});
 }
 
 Datum tombstone_of(Call &call, const std::string &reason)
@@ -96,6 +90,7 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
                              " where r.run_id = $1 and i.workflow_id = v.workflow_id and i.key = r.idempotency_key and i.run_id = r.run_id",
                              {UUIDOID});
     static pg::Statement letters("delete from _orch.dead_letter where run_id = $1", {UUIDOID});
+    static pg::Statement delivery("delete from _orch.delivery where run_id = $1", {UUIDOID});
     static pg::Statement parked("delete from _orch.parked_run where run_id = $1", {UUIDOID});
     static pg::Statement lines("delete from _orch.log_{} where run_id = $1", {UUIDOID}), signals("delete from _orch.signal_{} where run_id = $1", {UUIDOID}),
         updates("delete from _orch.update_{} where run_id = $1", {UUIDOID}), progress("delete from _orch.progress_{} where run_id = $1", {UUIDOID}),
@@ -107,6 +102,7 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
     letters.run(Parameters<1>().add(pg::uuid_datum(run)));
     counts.dead_letters = static_cast<int64>(letters.processed());
     parked.run(Parameters<1>().add(pg::uuid_datum(run)));
+    delivery.run(Parameters<1>().add(pg::uuid_datum(run)));
     counts.log_lines = change(lines, run);
     change(progress, run);
     change(signals, run);
@@ -117,7 +113,7 @@ void delete_run(Call &call, const RunId &run, const std::string &reason)
         const OpenHistory open;
         counts.events = change(events, run);
     }
-    audit(call, "delete_run", run, row, reason, counts);
+    audit_run(call, "delete_run", run, row, reason, counts);
 }
 
 bool erase(Call &call, const RunId &run, const std::string &reason)
@@ -147,13 +143,13 @@ bool erase(Call &call, const RunId &run, const std::string &reason)
     // Those that are open can never be redriven.
     static pg::Statement letters(
         "update _orch.dead_letter set error = $2, resolution = coalesce(resolution, 'discarded'), resolved_at = coalesce(resolved_at, $3),"
-        " resolved_by = coalesce(resolved_by, $4::pg_catalog.name) where run_id = $1",
+        " resolved_by = coalesce(resolved_by, $4) where run_id = $1",
         {UUIDOID, JSONBOID, TIMESTAMPTZOID, TEXTOID});
     const RunRow row = lock_ended_run(call, run, "erased", reason);
     if (is_erased(run)) return false;
     const Datum tombstone = tombstone_of(call, reason);
     Counts counts;
-    letters.run(Parameters<4>().add(pg::uuid_datum(run)).add(tombstone).add(time_datum(call.now())).add(pg::text_datum(pg::role_name(call.caller()))));
+    letters.run(Parameters<4>().add(pg::uuid_datum(run)).add(tombstone).add(time_datum(call.now())).add(pg::text_datum(deed_name(call.caller()))));
     counts.dead_letters = static_cast<int64>(letters.processed());
     counts.log_lines = change(lines, run);
     change(progress, run, tombstone);
@@ -166,7 +162,7 @@ bool erase(Call &call, const RunId &run, const std::string &reason)
         events.run_on(day_of(run), Parameters<3>().add(pg::uuid_datum(run)).add(tombstone).add(kept.array()));
         counts.events = static_cast<int64>(events.processed());
     }
-    audit(call, "erase", run, row, reason, counts);
+    audit_run(call, "erase", run, row, reason, counts);
     return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include "pg/column.hpp"
 #include "shared/feed.hpp"
+#include "shared/meters.hpp"
 
 namespace orch::engine {
 
@@ -20,6 +21,7 @@ void EventBatch::write()
 #undef ORCH_INSERT_EVENTS
     if (events_.empty()) return;
 
+    for (const Event &e : events_) shared::on_commit_count_events(static_cast<int16>(e.kind), 1);
     // Stretches of one day; an event is added after what it records, so within a task the order is already causal.
     std::stable_sort(events_.begin(), events_.end(), [](const Event &a, const Event &b) { return day_of(a.run) < day_of(b.run); });
     int64 pos = shared::take_positions(static_cast<int>(events_.size()));

@@ -4,6 +4,8 @@
 #include "core/states.hpp"
 #include "engine/leaf.hpp"
 
+#include <utility>
+
 namespace orch::engine {
 
 inline constexpr int32 run_itself = -1;  // the task number of a run's own events
@@ -22,7 +24,23 @@ public:
         std::optional<Datum> payload = {};  // jsonb
         std::optional<Datum> facts = {};    // jsonb object: what else is known, shown beside what the payload brings
     };
-    void add(Event event) { events_.push_back(event); }
+    void add(Event event)
+    {
+        events_.push_back(event);
+        if (event.kind >= core::EventKind::run_succeeded && event.kind <= core::EventKind::run_cancelled)
+            told_outside_.push_back({event.run, event.task_no, event.no, event.kind, 0});
+    }
+
+    /// What somebody outside may want to be told of (notify.hpp): the ends of runs, and dead letters, which are no events of their own.
+    struct ToldOutside {
+        RunId run;
+        int32 task_no;
+        int32 no;
+        core::EventKind kind;
+        int64 dead_letter;  // its id; 0 = the event is it
+    };
+    void add_dead_letter(const RunId &run, int32 task_no, int64 id) { told_outside_.push_back({run, task_no, 0, core::EventKind::task_failed, id}); }
+    std::vector<ToldOutside> take_told_outside() { return std::exchange(told_outside_, {}); }
 
     bool empty() const { return events_.empty(); }
 
@@ -32,6 +50,7 @@ public:
 private:
     TimestampTz at_;
     std::vector<Event> events_;
+    std::vector<ToldOutside> told_outside_;
 };
 
 }  // namespace orch::engine

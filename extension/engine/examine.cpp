@@ -72,12 +72,13 @@ Examined examine(std::string_view text)
     return examined;
 }
 
-void warn_of_unknown_handlers(Examined &examined)
+void warn_of_unknown_handlers(const Call &call, Examined &examined)
 {
-    static pg::Statement unserved(
-        "select (u.no - 1)::int4 from unnest($1::text[], $2::text[]) with ordinality u(queue, handler, no)"
-        " where not exists (select 1 from _orch.worker w where w.stopped_at is null and u.queue = any(w.queues) and u.handler = any(w.handlers)) order by 1",
-        {TEXTARRAYOID, TEXTARRAYOID});
+    static pg::Statement unserved("select (u.no - 1)::int4 from unnest($1::text[], $2::text[]) with ordinality u(queue, handler, no)"
+                                  " where not exists (select 1 from _orch.worker w where w.stopped_at is null and u.queue = any(w.queues) and u.handler = "
+                                  "any(w.handlers) and w.tenant = $3)"
+                                  " order by 1",
+                                  {TEXTARRAYOID, TEXTARRAYOID, TEXTOID});
     struct Use {
         std::string queue, handler;
         const TaskEntry *first;
@@ -98,7 +99,7 @@ void warn_of_unknown_handlers(Examined &examined)
         queues.add(pg::text_datum(use.queue));
         handlers.add(pg::text_datum(use.handler));
     }
-    const pg::Rows rows = unserved.run(Parameters<2>().add(queues.array()).add(handlers.array()));
+    const pg::Rows rows = unserved.run(Parameters<3>().add(queues.array()).add(handlers.array()).add(pg::text_datum(call.tenant())));
     Findings findings(room);
     for (uint64 i = 0; i < rows.count(); i++) {
         const Use &use = uses[rows.int4(i, 1)];

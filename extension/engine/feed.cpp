@@ -13,7 +13,7 @@ namespace orch::engine {
 namespace {
 
 constexpr int64 patience_ms = 10'000;
-constexpr int columns = 8;
+constexpr int columns = 12;
 
 // As the view orch.events has them. No empty braces in here: they stand for the day.
 #define ORCH_FEED_COLUMNS                                                                                                                                     \
@@ -27,8 +27,9 @@ constexpr int columns = 8;
     "  when e.kind = 63 then jsonb_build_object(case when e.facts ->> 'state' = 'failed' then 'error' else 'output' end, e.payload)"                          \
     "  when jsonb_typeof(e.payload) = 'object' then e.payload"                                                                                                \
     "  else jsonb_build_object('detail', e.payload) end"                                                                                                      \
-    " || coalesce(e.facts, jsonb_build_object())"                                                                                                             \
+    " || coalesce(e.facts, jsonb_build_object()), r.tenant, w.workflow, r.traceparent, e.task_no"                                                             \
     " from _orch.event_{} e join _orch.run_{} r on r.run_id = e.run_id"                                                                                       \
+    " join _orch.version v on v.version_id = r.version_id join _orch.workflow w on w.workflow_id = v.workflow_id"                                             \
     " left join _orch.version_task p on p.version_id = r.version_id and p.task_no = e.task_no"
 
 // The largest position beyond `after`, or `after`.
@@ -117,9 +118,16 @@ void read_run(Call &call, const RunId &run, int64 after, int64 end, int max_rows
 
 }  // namespace
 
-void read_feed(Call &call, int64 after, int max_rows, const std::optional<RunId> &run, pg::ResultSet &result)
+int64 feed_position()
 {
-    static pg::Statement select(ORCH_FEED_COLUMNS " where e.pos > $1 and e.pos <= $2 and r.tenant = $3 order by e.pos limit $4",
+    const int64 end = end_of_feed(0);
+    return end == INT64_MAX ? last_position(0) : std::max<int64>(end - 1, 0);
+}
+
+void read_feed(Call &call, const FeedRange &range, pg::ResultSet &result)
+{
+    const auto &[after, max_rows, run, all_tenants] = range;
+    static pg::Statement select(ORCH_FEED_COLUMNS " where e.pos > $1 and e.pos <= $2 and ($3 is null or r.tenant = $3) order by e.pos limit $4",
                                 {INT8OID, INT8OID, TEXTOID, INT8OID});
     // Before any snapshot: what is committed below this position is then visible to the statements that follow.
     int64 end = end_of_feed(after);
@@ -127,7 +135,8 @@ void read_feed(Call &call, int64 after, int max_rows, const std::optional<RunId>
 
     std::vector<int> days = leaf_days();
     std::erase_if(days, [](int day) { return !lock_leaf(day); });
-    const Datum tenant = pg::text_datum(call.tenant());
+    std::optional<Datum> tenant;
+    if (!all_tenants) tenant = pg::text_datum(call.tenant());
     if (end == INT64_MAX) end = last_position(after) + 1;
     int64 wanted = max_rows;
     for (int64 from = std::max<int64>(after, 0), stretch = wanted; wanted > 0 && from < end - 1;) {

@@ -1,5 +1,6 @@
 #include "engine/installation.hpp"
 
+#include "engine/audit.hpp"
 #include "shared/mark.hpp"
 
 namespace orch::engine {
@@ -67,7 +68,9 @@ bool adopt(Call &call)
         {INT8OID, OIDOID, TIMESTAMPTZOID, UUIDOID});
     ForceSyncCommit();
     update.run(this_place(call));
-    return update.processed() > 0;
+    if (update.processed() == 0) return false;
+    audit(call, {.action = "adopt", .tenant = call.tenant()});
+    return true;
 }
 
 }  // namespace orch::engine

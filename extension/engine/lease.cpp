@@ -36,6 +36,7 @@ struct Taken {
     bool traced;
     std::optional<Datum> input;  // given by a redrive, or by the code that made it
     std::optional<Datum> item;   // of one that code made
+    TimestampTz ready_at;
 };
 
 uint64 random_token()
@@ -82,7 +83,7 @@ std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const 
                                 " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no where t.state = 'y' for update of t skip locked)"
                                 " update _orch.task_{} t set state = 'r', attempt = t.attempt + 1, no = t.no + 1, token = $3, worker_id = $4, started_at = $5"
                                 " from l where t.run_id = l.run_id and t.task_no = l.task_no"
-                                " returning t.run_id, t.task_no, t.version_id, t.no, t.attempt, t.attempts_before, t.flags, t.input, t.item",
+                                " returning t.run_id, t.task_no, t.version_id, t.no, t.attempt, t.attempts_before, t.flags, t.input, t.item, t.ready_at",
                                 {UUIDARRAYOID, INT4ARRAYOID, INT8OID, INT4OID, TIMESTAMPTZOID});
     static pg::Statement still_ready("select t.run_id, t.task_no from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
                                      " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no where t.state = 'y'",
@@ -108,7 +109,7 @@ std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const 
                                                    .add(time_datum(call.now())));
             for (uint64 i = 0; i < rows.count(); i++)
                 taken.push_back({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2), rows.int4(i, 3), rows.int4(i, 4), rows.int2(i, 5), rows.int2(i, 6),
-                                 rows.letter(i, 7) == '1', rows.maybe(i, 8), rows.maybe(i, 9)});
+                                 rows.letter(i, 7) == '1', rows.maybe(i, 8), rows.maybe(i, 9), rows.is_null(i, 10) ? call.now() : rows.time(i, 10)});
             if (rows.count() == last - first) return;
             rows = still_ready.run_on(day, Parameters<2>().add(runs).add(tasks));
             for (uint64 i = 0; i < rows.count(); i++) shared::put_back({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)});
@@ -299,6 +300,7 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
         const core::PlannedTask &task = task_of(version, t.run, t.task_no, t.item);
         LeasedTask leased{core::encode_lease({t.run, t.task_no, t.attempt, token}), t.run, t.task_no, t.attempt, &version, {}, {}, {}, {}};
         call.events().add({t.run, t.task_no, t.no, EventKind::task_started, t.attempt, actor});
+        shared::on_commit_timing(shared::Timing::queueing, version.tenant, task.queue, call.now() - t.ready_at);
         expression_error why;
         if (!describe(call, version, leased, why)) {
             unresolved.push_back({{t.run, t.task_no, t.version_id, t.no, worker.worker_id, t.attempt, t.attempts_before, call.now()},

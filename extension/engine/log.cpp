@@ -73,7 +73,7 @@ int32 store_log(Call &call, const std::string &lease_text, Datum lines)
     auto elements = pg::elements(lines);
     if (!elements) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "lines must be a JSON array", {}, "Write [{\"stream\": \"stdout\", \"line\": \"...\"}]."};
     const auto lease = core::decode_lease(lease_text);
-    if (!lease || !leaf_exists(day_of(lease->run_id)) || !still_running({lease->run_id, lease->task_no}, static_cast<int64>(lease->token)))
+    if (!lease || !leaf_exists(day_of(lease->run_id)) || !still_running({lease->run_id, lease->task_no}, static_cast<int64>(lease->token), call.tenant()))
         throw pg::error{pg::lease_lost, "the lease is lost", "Lines of an attempt are taken while it runs.", {}};
     std::vector<LogLine> parsed;
     for (Datum element : *elements) {

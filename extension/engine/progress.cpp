@@ -93,7 +93,7 @@ std::set<RunId> end_runs(Call &call, const std::vector<std::pair<RunId, const Ve
                                 " select r.run_id from unnest($1::uuid[]) u(run_id) join _orch.run_{} r on r.run_id = u.run_id"
                                 " where r.state = 'r' and r.outcome is null for update of r skip locked)"
                                 " update _orch.run_{} r set state = 'S', outcome = 'S', no = r.no + 1, finished_at = $2 from l where r.run_id = l.run_id"
-                                " returning r.run_id, r.no, r.parent_run_id, r.parent_task_no",
+                                " returning r.run_id, r.no, r.parent_run_id, r.parent_task_no, r.started_at",
                                 {UUIDARRAYOID, TIMESTAMPTZOID});
     std::set<RunId> ended;
     by_day(
@@ -106,6 +106,10 @@ std::set<RunId> end_runs(Call &call, const std::vector<std::pair<RunId, const Ve
                 const RunId id = pg::uuid_of(rows.get(i, 1));
                 call.events().add({id, run_itself, rows.int4(i, 2), EventKind::run_succeeded, 0, call.engine_actor()});
                 tell_parent(rows.maybe(i, 3), rows.maybe(i, 4));
+                const Version &version =
+                    *std::lower_bound(runs.begin() + first, runs.begin() + last, id, [](const auto &r, const RunId &key) { return r.first < key; })->second;
+                shared::on_commit_run_state(core::run_state::running, core::run_state::succeeded);
+                shared::on_commit_timing(shared::Timing::run, version.tenant, version.workflow, call.now() - rows.time(i, 5));
                 ended.insert(id);
             }
             for (size_t i = first; i < last; i++)

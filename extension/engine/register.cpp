@@ -2,8 +2,11 @@
 
 #include "core/definition.hpp"
 #include "core/validate.hpp"
+#include "engine/audit.hpp"
 #include "engine/code_run.hpp"
 #include "engine/installation.hpp"
+#include "engine/notify.hpp"
+#include "pg/membership.hpp"
 #include "shared/database.hpp"
 #include "shared/run_ids.hpp"
 
@@ -208,6 +211,7 @@ Registered add_version(Call &call, const WorkflowRow &row, Datum spec, const cor
     const int32 number = row.version + 1;
     const int32 version_id = insert_version(call, row, number, spec);
     insert_tasks(call, version_id, plan);
+    audit(call, {.action = "register", .tenant = call.tenant(), .workflow = plan.id, .details = {{"version", number}}});
     // The first trigger wants partitions, and the steward does nothing before something is registered.
     shared::on_commit_wake_steward();
     if (!shared::partitions_ready()) shared::partitions_request();
@@ -270,17 +274,17 @@ std::optional<int32> number_of_equal(int32 workflow_id, Datum spec)
 void require_may_register_code(Call &call, const WorkflowRow &row, const std::string &workflow)
 {
     if (row.version == 0 || version_of(row.version_id).is_code()) return;
-    const Oid caller = call.caller();
-    bool admin = false;
-    pg::call_pg([&] {
-        const Oid role = get_role_oid("orch_admin", true);
-        admin = OidIsValid(role) && is_member_of_role(caller, role);
-    });
-    if (!admin)
+    if (!pg::is_admin(call.caller()))
         throw pg::error{ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "workflow " + core::in_quotes(workflow) + " has a definition, which no worker may replace by code",
                         {},
                         "Give the code another name, or register it as a member of orch_admin."};
+}
+
+void require_free_name(std::string_view workflow)
+{
+    if (workflow == notification_workflow)
+        throw pg::error{ERRCODE_RESERVED_NAME, "workflow " + core::in_quotes(workflow) + " is the engine's own", {}, "Choose another id."};
 }
 
 void require_label(std::string_view label)
@@ -297,6 +301,7 @@ void require_label(std::string_view label)
 Registered register_code(Call &call, std::string_view workflow, std::string_view label, Datum options)
 {
     require_label(label);
+    require_free_name(workflow);
     const Datum spec = pg::jsonb_datum(core::to_text(code_spec(workflow, label, options)));
     claim_installation(call);
     const std::string name(workflow);
@@ -309,14 +314,29 @@ Registered register_code(Call &call, std::string_view workflow, std::string_view
     return registered;
 }
 
-Registered register_definition(Call &call, Datum spec, bool must_be_new)
+Registered register_own(Call &call, Datum spec)
 {
     const core::Plan plan = compiled(spec);
     claim_installation(call);
     const WorkflowRow row = take_workflow(call, plan.id);
-    if (must_be_new && row.version > 0)
+    if (row.version > 0 && equals_version(row.version_id, spec)) return {plan.id, row.version, false};
+    return add_version(call, row, spec, plan);
+}
+
+Registered register_definition(Call &call, Datum spec, const RegisterOptions &options)
+{
+    const core::Plan plan = compiled(spec);
+    require_free_name(plan.id);
+    claim_installation(call);
+    const WorkflowRow row = take_workflow(call, plan.id);
+    if (options.must_be_new && row.version > 0)
         throw pg::error{ERRCODE_DUPLICATE_OBJECT, "workflow " + core::in_quotes(plan.id) + " already exists",
                         "Its current version is " + std::to_string(row.version) + ".", "Leave if_exists at 'version' to register the next version."};
+    // Under the row's lock: whoever read that version has not missed another one.
+    if (options.if_version && *options.if_version != row.version)
+        throw pg::error{pg::other_version, "the current version of workflow " + core::in_quotes(plan.id) + " is not " + std::to_string(*options.if_version),
+                        row.version > 0 ? "It is " + std::to_string(row.version) + "." : "The workflow has no version yet.",
+                        "Look at the current version, and register what is to follow it."};
     if (row.version > 0 && equals_version(row.version_id, spec)) return {plan.id, row.version, false};
 
     if (has_sql(plan)) require_sql_role(call, row, plan);

@@ -17,7 +17,7 @@ struct Examined {
 Examined examine(std::string_view text);
 
 /// Adds a warning for each handler that no registered worker serves on the task's queue. Inside a Call.
-void warn_of_unknown_handlers(Examined &examined);
+void warn_of_unknown_handlers(const Call &call, Examined &examined);
 
 /// Adds a warning for each workflow that a task starts and that does not exist, and an error for each that would start this one again without end.
 void examine_children(Call &call, Examined &examined);
@@ -28,8 +28,16 @@ struct Registered {
     bool created;
 };
 
-/// Stores a definition without errors as the next version of its workflow, unless the current one is equal to it. `must_be_new`: raises 42710 where the workflow exists.
-Registered register_definition(Call &call, Datum spec, bool must_be_new);
+struct RegisterOptions {
+    bool must_be_new = false;         // raise 42710 where the workflow exists
+    std::optional<int32> if_version;  // raise OR021 unless this version is the current one; 0 stands for none
+};
+
+/// Stores a definition without errors as the next version of its workflow, unless the current one is equal to it.
+Registered register_definition(Call &call, Datum spec, const RegisterOptions &options);
+
+/// The engine's own workflow, as register_definition does it; nobody else may take its name.
+Registered register_own(Call &call, Datum spec);
 
 /// A workflow in code, as a worker says that it serves it. The same label with the same options is the version that has them, also where a newer one is current: workers of two
 /// labels come and go beside each other. Raises 22023 for options that are none. Parked runs of the workflow are looked at again.

@@ -9,7 +9,7 @@
 
 namespace orch::engine {
 
-std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std::vector<std::string> &leases)
+std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std::vector<std::string> &leases, bool of_caller)
 {
     std::vector<std::pair<std::string, SettleStatus>> refused;
     std::vector<LeaseKey> keys;
@@ -29,7 +29,9 @@ std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std:
     const std::vector<LeaseKey> wanted = keys;
     std::vector<Transition> transitions;
     std::map<TaskRef, Attempt> attempts;
+    const std::string tenant = call.tenant();
     for (const Attempt &a : lock_attempts(std::move(keys), false)) {
+        if (of_caller && version_of(a.version_id).tenant != tenant) continue;
         Transition t{a.run, a.task_no, core::task_state::running, core::task_state::ready};
         t.events = EventKind::task_released;
         t.unused_attempt = true;

@@ -5,6 +5,7 @@
 #include "engine/erase.hpp"
 #include "engine/heartbeat.hpp"
 #include "engine/progress.hpp"
+#include "engine/run_look.hpp"
 #include "engine/run_row.hpp"
 
 namespace orch::engine {
@@ -57,11 +58,8 @@ std::vector<Redriven> resolve_dead_letters(Call &call, const RunId &run, const V
 {
     static pg::Statement update(
         "update _orch.dead_letter set resolution = 'redriven', resolved_at = $2, resolved_by = $3 where run_id = $1 and resolution is null returning task_no",
-        {UUIDOID, TIMESTAMPTZOID, NAMEOID});
-    const std::string name = pg::role_name(call.caller());
-    NameData by;
-    pg::call_pg([&] { namestrcpy(&by, name.c_str()); });
-    pg::Rows rows = update.run(Parameters<3>().add(pg::uuid_datum(run)).add(time_datum(call.now())).add(NameGetDatum(&by)));
+        {UUIDOID, TIMESTAMPTZOID, TEXTOID});
+    pg::Rows rows = update.run(Parameters<3>().add(pg::uuid_datum(run)).add(time_datum(call.now())).add(pg::text_datum(deed_name(call.caller()))));
     std::vector<Redriven> redriven;
     for (uint64 i = 0; i < rows.count(); i++) redriven.push_back({run, version.task(rows.int4(i, 1)).id});
     std::sort(redriven.begin(), redriven.end(), [](const Redriven &a, const Redriven &b) { return a.task_id < b.task_id; });
@@ -89,6 +87,7 @@ std::vector<Redriven> reopen(Call &call, const RunId &run, const RunRow &row, st
     }
     pg::Rows rows = update.run_on(day_of(run), Parameters<3>().add(pg::uuid_datum(run)).add(time_datum(call.now())).add(deadline));
     call.events().add({run, run_itself, rows.int4(0, 1), EventKind::run_reopened, 0, call.role_actor()});
+    shared::on_commit_run_state(row.state, core::run_state::running);
     if (version.counted()) {
         int32 open = 0;
         const std::vector<shared::JoinCount> joins = kept_counts(version, states, open);
@@ -106,20 +105,21 @@ struct DeadLetter {
     std::optional<std::string> resolution;
 };
 
-DeadLetter dead_letter_of(int64 id)
+DeadLetter dead_letter_of(Call &call, int64 id)
 {
     static pg::Statement select("select run_id, task_no, resolution from _orch.dead_letter where id = $1", {INT8OID});
     pg::Rows rows = select.run(Parameters<1>().add(Int64GetDatum(id)));
-    if (rows.empty())
+    // Numbers are easily guessed: nothing is said of those of other tenants, nor of their runs.
+    if (rows.empty() || !find_run(call, pg::uuid_of(rows.get(0, 1))))
         throw pg::error{ERRCODE_UNDEFINED_OBJECT, "there is no dead letter " + std::to_string(id), {}, "See orch.dead_letters for those that exist."};
     DeadLetter letter{pg::uuid_of(rows.get(0, 1)), rows.int4(0, 2), std::nullopt};
     if (!rows.is_null(0, 3)) letter.resolution = rows.text(0, 3);
     return letter;
 }
 
-DeadLetter open_dead_letter(int64 id)
+DeadLetter open_dead_letter(Call &call, int64 id)
 {
-    DeadLetter letter = dead_letter_of(id);
+    DeadLetter letter = dead_letter_of(call, id);
     if (letter.resolution) throw pg::error{pg::wrong_state, "dead letter " + std::to_string(id) + " was " + *letter.resolution + " before", {}, {}};
     return letter;
 }
@@ -141,11 +141,11 @@ std::string_view retry(Call &call, const RunId &run)
 std::vector<Redriven> redrive(Call &call, int64 dead_letter, std::optional<Datum> input)
 {
     static pg::Statement give_input("update _orch.task_{} set input = $3 where run_id = $1 and task_no = $2", {UUIDOID, INT4OID, JSONBOID});
-    refuse_erased(dead_letter_of(dead_letter).run);
-    const DeadLetter letter = open_dead_letter(dead_letter);
+    refuse_erased(dead_letter_of(call, dead_letter).run);
+    const DeadLetter letter = open_dead_letter(call, dead_letter);
     // The run's row first, as everybody does; then the letter once more, since another redrive may have come before.
     const RunRow row = lock_run_row(call, letter.run);
-    open_dead_letter(dead_letter);
+    open_dead_letter(call, dead_letter);
     if (!core::is_final(row.state))
         throw pg::error{pg::wrong_state, "the run of dead letter " + std::to_string(dead_letter) + " is " + std::string(core::run_state_name(row.state)),
                         "A run is reopened when it is over.", "Wait for it with CALL orch.await_run, or cancel it."};
@@ -157,14 +157,11 @@ void discard(Call &call, int64 dead_letter)
 {
     static pg::Statement update(
         "update _orch.dead_letter set resolution = 'discarded', resolved_at = $2, resolved_by = $3 where id = $1 and resolution is null",
-        {INT8OID, TIMESTAMPTZOID, NAMEOID});
-    const DeadLetter letter = open_dead_letter(dead_letter);
+        {INT8OID, TIMESTAMPTZOID, TEXTOID});
+    const DeadLetter letter = open_dead_letter(call, dead_letter);
     lock_run_row(call, letter.run);
-    open_dead_letter(dead_letter);
-    const std::string name = pg::role_name(call.caller());
-    NameData by;
-    pg::call_pg([&] { namestrcpy(&by, name.c_str()); });
-    update.run(Parameters<3>().add(Int64GetDatum(dead_letter)).add(time_datum(call.now())).add(NameGetDatum(&by)));
+    open_dead_letter(call, dead_letter);
+    update.run(Parameters<3>().add(Int64GetDatum(dead_letter)).add(time_datum(call.now())).add(pg::text_datum(deed_name(call.caller()))));
 }
 
 }  // namespace orch::engine

@@ -6,6 +6,7 @@
 #include "engine/progress.hpp"
 #include "engine/question.hpp"
 #include "engine/refusals.hpp"
+#include "engine/task_of.hpp"
 #include "shared/settings.hpp"
 
 namespace orch::engine {
@@ -41,6 +42,12 @@ bool too_large(Settlement &s)
     return s.size > static_cast<size_t>(settings::max_result_bytes);
 }
 
+// Nobody settles for another tenant, nor leaves a word in its history.
+bool is_foreign(const Call &call, const WorkerIdentity *worker, const Version &version)
+{
+    return worker ? !worker->tenant.empty() && worker->tenant != version.tenant : version.tenant != call.tenant();
+}
+
 // Successes in one statement: rows that are running under that very lease become succeeded.
 std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker, std::vector<Settlement *> &successes)
 {
@@ -49,7 +56,7 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                                 " from unnest($1::uuid[], $2::int4[], $3::int2[], $4::int8[]) u(run_id, task_no, attempt, token)"
                                 " where t.run_id = u.run_id and t.task_no = u.task_no and t.state = 'r' and t.attempt = u.attempt and t.token = u.token and "
                                 "($6 = 0 or t.worker_id = $6)"
-                                " returning t.run_id, t.task_no, t.no, t.version_id, t.attempt, t.item",
+                                " returning t.run_id, t.task_no, t.no, t.version_id, t.attempt, t.item, t.started_at",
                                 {UUIDARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, INT4OID});
 
     std::sort(successes.begin(), successes.end(), [](const Settlement *a, const Settlement *b) {
@@ -84,7 +91,15 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                 call.events().add({id, no, rows.int4(i, 3), EventKind::task_succeeded, rows.int2(i, 5),
                                    worker ? call.worker_actor(worker->name) : call.role_actor(), s.output, s.facts});
                 const Version &version = version_of(rows.int4(i, 4));
+                // This transaction is rolled back with what it changed.
+                if (is_foreign(call, worker, version)) {
+                    s.status = SettleStatus::lost;
+                    s.foreign = true;
+                    raise_refusal(s);
+                }
                 tell_circuit(version, {id, no}, core::CircuitOutcome::success, rows.maybe(i, 6));
+                shared::on_commit_timing(shared::Timing::attempt, version.tenant, task_of(version, id, no, rows.maybe(i, 6)).queue,
+                                         call.now() - rows.time(i, 7));
                 shared::on_commit_unlease({id, no}, static_cast<int64>(s.lease->token));
                 done.push_back({id, &version, no});
             }
@@ -103,7 +118,7 @@ void settle_failures(Call &call, const WorkerIdentity *worker, const std::vector
     std::vector<EndedAttempt> ended;
     for (const Attempt &a : lock_attempts(std::move(keys), false)) {
         Settlement &s = *by_task[{a.run, a.task_no}];
-        if (worker && a.worker_id != worker->worker_id) continue;
+        if ((worker && a.worker_id != worker->worker_id) || is_foreign(call, worker, version_of(a.version_id))) continue;
         s.status = SettleStatus::ok;
         shared::LeaseState held;
         const bool stopped = shared::lease_of({a.run, a.task_no}, held) && held.cancel;
@@ -138,9 +153,9 @@ SettleStatus status_by_row(const Settlement &s, const Row &row, const WorkerIden
     }
 }
 
-void classify(const Index &open, const WorkerIdentity *worker)
+void classify(const Call &call, const Index &open, const WorkerIdentity *worker)
 {
-    static pg::Statement select("select t.run_id, t.task_no, t.state, t.attempt, t.token, coalesce(t.worker_id, 0), e.payload"
+    static pg::Statement select("select t.run_id, t.task_no, t.state, t.attempt, t.token, coalesce(t.worker_id, 0), e.payload, t.version_id"
                                 " from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
                                 " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no"
                                 " left join _orch.event_{} e on e.run_id = t.run_id and e.task_no = t.task_no and e.no = t.output_no",
@@ -158,13 +173,25 @@ void classify(const Index &open, const WorkerIdentity *worker)
             pg::Rows rows = select.run_on(day, Parameters<2>().add(run.array()).add(task_no.array()));
             for (uint64 i = 0; i < rows.count(); i++) {
                 Row row{rows.letter(i, 3), rows.int2(i, 4), {}, rows.int4(i, 6), rows.maybe(i, 7)};
+                const bool foreign = is_foreign(call, worker, version_of(rows.int4(i, 8)));
                 if (auto token = rows.maybe(i, 5)) row.token = DatumGetInt64(*token);
-                for (Settlement *s : open.at({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)})) s->status = status_by_row(*s, row, worker);
+                for (Settlement *s : open.at({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)})) {
+                    s->foreign = foreign;
+                    s->status = foreign ? SettleStatus::lost : status_by_row(*s, row, worker);
+                }
             }
         });
 }
 
 }  // namespace
+
+bool is_foreign_lease(const Call &call, const WorkerIdentity *worker, const core::Lease &lease)
+{
+    static pg::Statement select("select r.version_id from _orch.run_{} r where r.run_id = $1", {UUIDOID});
+    if (!leaf_exists(day_of(lease.run_id))) return false;
+    const pg::Rows rows = select.run_on(day_of(lease.run_id), Parameters<1>().add(pg::uuid_datum(lease.run_id)));
+    return !rows.empty() && is_foreign(call, worker, version_of(rows.int4(0, 1)));
+}
 
 std::string_view status_word(SettleStatus status)
 {
@@ -207,7 +234,7 @@ void raise_refusal(const Settlement &s)
         break;
     default: break;
     }
-    if (s.lease && !is_question({s.lease->run_id, s.lease->task_no})) {
+    if (s.lease && !s.foreign && !is_question({s.lease->run_id, s.lease->task_no})) {
         // This transaction is about to roll back: the steward writes the refusal into the history.
         shared::refuse(refusal_of(s, {}));
     }
@@ -288,11 +315,13 @@ std::vector<Attempt> lock_attempts(std::vector<LeaseKey> keys, bool skip_locked)
     return locked;
 }
 
-bool still_running(const TaskRef &task, int64 token)
+bool still_running(const TaskRef &task, int64 token, std::optional<std::string> tenant)
 {
-    static pg::Statement select("select 1 from _orch.task_{} t where t.run_id = $1 and t.task_no = $2 and t.state = 'r' and t.token = $3",
+    static pg::Statement select("select t.version_id from _orch.task_{} t where t.run_id = $1 and t.task_no = $2 and t.state = 'r' and t.token = $3",
                                 {UUIDOID, INT4OID, INT8OID});
-    return !select.run_on(day_of(task.run), Parameters<3>().add(pg::uuid_datum(task.run)).add(Int32GetDatum(task.task_no)).add(Int64GetDatum(token))).empty();
+    const pg::Rows rows =
+        select.run_on(day_of(task.run), Parameters<3>().add(pg::uuid_datum(task.run)).add(Int32GetDatum(task.task_no)).add(Int64GetDatum(token)));
+    return !rows.empty() && (!tenant || version_of(rows.int4(0, 1)).tenant == *tenant);
 }
 
 void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &settlements, bool deferred)
@@ -312,8 +341,10 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
         same.push_back(&s);
         // Two results for one task in a batch: the first is settled, the others are judged by the row it leaves.
         if (same.size() > 1) continue;
-        if (too_large(s)) s.status = SettleStatus::too_large;
-        else (s.error ? failures : successes).push_back(&s);
+        if (too_large(s)) {
+            s.foreign = is_foreign_lease(call, worker, *s.lease);
+            s.status = s.foreign ? SettleStatus::lost : SettleStatus::too_large;
+        } else (s.error ? failures : successes).push_back(&s);
     }
     if (open.empty()) return;
     require_open();
@@ -349,7 +380,7 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
         if (first.status == SettleStatus::too_large) refused[it->first] = same;
         it = first.status == SettleStatus::ok || first.status == SettleStatus::too_large ? open.erase(it) : std::next(it);
     }
-    if (!open.empty()) classify(open, worker);
+    if (!open.empty()) classify(call, open, worker);
     for (auto &[task, same] : open)
         if (same.front()->status != SettleStatus::duplicate) refused[task] = same;
     // A single settle raises when it is refused, which would undo what is written here; and the lock on the row would make the steward, which writes it
@@ -357,7 +388,8 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
     if (!worker) return;
     std::vector<RefusedSettle> refusals;
     for (const auto &[task, same] : refused)
-        refusals.push_back({task, static_cast<int16>(same.front()->lease->attempt), status_word(same.front()->status), call.worker_actor(worker->name)});
+        if (!same.front()->foreign)
+            refusals.push_back({task, static_cast<int16>(same.front()->lease->attempt), status_word(same.front()->status), call.worker_actor(worker->name)});
     for (const TaskRef &task : record_refusals(call, std::move(refusals))) shared::refuse(refusal_of(*refused.at(task).front(), worker->name));
 }
 

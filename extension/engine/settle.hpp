@@ -25,8 +25,9 @@ struct Settlement {
     std::optional<Datum> steps = {};    // of code: recorded before the result
     std::optional<Datum> facts = {};    // jsonb object of what was measured, kept with the attempt's last event
     SettleStatus status = SettleStatus::lost;
-    size_t size = 0;    // bytes of what was too large
-    bool over = false;  // decided without the row of a settle
+    size_t size = 0;       // bytes of what was too large
+    bool over = false;     // decided without the row of a settle
+    bool foreign = false;  // of another tenant's run, whose history is told nothing of it
 };
 
 /// {reason} of a task that its handler skips; null has none.
@@ -34,6 +35,9 @@ Datum skip_reason(const std::optional<std::string> &reason);
 
 /// The elements of [{lease, output} | {lease, error, retry} | {lease, skip} | {lease, suspend}], the first two perhaps with steps; what is no such element is `invalid`. Raises 22023 for anything but an array.
 std::vector<Settlement> settlements_of(Datum results);
+
+/// Whether a lease, or what looks like one, is of a run of another tenant than the caller's.
+bool is_foreign_lease(const Call &call, const WorkerIdentity *worker, const core::Lease &lease);
 
 /// Settles them; each has its status afterwards. `worker`, where known, must be the one that holds the leases.
 /// `deferred`: inside a transaction of the caller's that may stay open.
@@ -48,8 +52,8 @@ void refuse_large(std::string_view what, const std::optional<Datum> &value);
 /// What a single settle raises where it was refused; the steward writes the refusal, since this transaction is about to roll back.
 [[noreturn]] void raise_refusal(const Settlement &settlement);
 
-/// Gives tasks back without using up an attempt; the statuses of those that were not held by these leases.
-std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std::vector<std::string> &leases);
+/// Gives tasks back without using up an attempt; the statuses of those that were not held by these leases. `of_caller`: only those of the caller's tenant; a runner works for all.
+std::vector<std::pair<std::string, SettleStatus>> release(Call &call, const std::vector<std::string> &leases, bool of_caller = true);
 
 /// Running attempts of these leases, locked. Those that are not running under that token any more are left out.
 struct LeaseKey {
@@ -60,7 +64,7 @@ struct LeaseKey {
 };
 std::vector<Attempt> lock_attempts(std::vector<LeaseKey> keys, bool skip_locked);
 
-/// Whether a task's row, as committed now, is running under that token.
-bool still_running(const TaskRef &task, int64 token);
+/// Whether a task's row, as committed now, is running under that token. With a tenant: and is of that.
+bool still_running(const TaskRef &task, int64 token, std::optional<std::string> tenant = {});
 
 }  // namespace orch::engine

@@ -60,6 +60,7 @@ void begin(Call &call, const RunId &run, const Waiting &w)
     }
     pg::Rows rows = update.run_on(day_of(run), Parameters<3>().add(pg::uuid_datum(run)).add(time_datum(call.now())).add(deadline));
     call.events().add({run, run_itself, rows.int4(0, 1), EventKind::run_started, 0, call.engine_actor()});
+    shared::on_commit_run_state(w.state, core::run_state::running);
     if (version.counted()) shared::on_commit_counters(run, version.plan.main_count, version.plan.join_count);
     shared::on_commit_advance({run, run_itself});
 }
@@ -70,6 +71,7 @@ void queue(Call &call, const RunId &run, const Waiting &w)
     static pg::Statement update("update _orch.run_{} set state = 'q', no = no + 1 where run_id = $1 returning no", {UUIDOID});
     const pg::Rows rows = update.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
     call.events().add({run, run_itself, rows.int4(0, 1), EventKind::run_queued, 0, call.engine_actor()});
+    shared::on_commit_run_state(w.state, core::run_state::queued);
     queue_for_admission(*w.version, run, call.now(), w.priority);
 }
 

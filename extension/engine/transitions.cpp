@@ -84,6 +84,7 @@ void apply(Call &, std::vector<Transition> &transitions)
                 found->no = rows.int4(i, 3);
                 found->attempt = rows.int2(i, 4);
                 found->priority = rows.int2(i, 5);
+                shared::on_commit_task_state(found->from, found->to);
             }
         });
 }

@@ -24,7 +24,7 @@ void check(const TriggerOptions &options)
 {
     require_primary("orch.trigger()");
     static constexpr std::string_view sources[] = {"manual", "api", "event", "continued"};
-    if (std::find(std::begin(sources), std::end(sources), options.source) == std::end(sources))
+    if (!options.by_engine && std::find(std::begin(sources), std::end(sources), options.source) == std::end(sources))
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
                         "unknown source " + core::in_quotes(options.source),
                         "A caller states manual, api or event; the others are the engine's own.",
@@ -248,8 +248,9 @@ void insert_runs(Call &call, NewRuns &runs)
             insert_run_rows(call, runs, day, first, last);
             insert_task_rows(call, runs, day, first, last);
         });
-    const Datum actor = o.parent ? call.engine_actor() : call.role_actor();
+    const Datum actor = o.actor ? *o.actor : o.parent ? call.engine_actor() : call.role_actor();
     for (size_t i = 0; i < runs.ids.size(); i++) {
+        shared::on_commit_run_state('\0', runs.states[i]);
         call.events().add({runs.ids[i], run_itself, 1, EventKind::run_triggered, 0, actor, runs.inputs[i]});
         if (runs.states[i] == core::first_run_state) continue;
         const EventKind next = runs.states[i] == core::run_state::running ? EventKind::run_started : EventKind::run_queued;
@@ -271,7 +272,7 @@ std::vector<Triggered> trigger(Call &call, std::string_view workflow, std::span<
 {
     check(options);
     require_not_held();
-    const Current current = current_version(call.tenant(), workflow, options.version);
+    const Current current = current_version(options.tenant ? *options.tenant : call.tenant(), workflow, options.version);
     if (inputs.empty()) return {};
     if (!shared::partitions_ready() && !shared::wait_for_partitions(partitions_timeout_ms)) raise_no_partitions();
 
@@ -313,6 +314,30 @@ Triggered trigger_version(Call &call, const Version &version, Datum input, const
     insert_runs(call, runs);
     ForceSyncCommit();
     return {runs.ids[0], true, runs.states[0]};
+}
+
+std::vector<RunId> trigger_versions(Call &call, const Version &version, std::span<const Datum> inputs, const TriggerOptions &options)
+{
+    if (!shared::partitions_ready()) raise_no_partitions();
+    NewRuns runs{version, options, {}, {inputs.begin(), inputs.end()}, std::vector<std::optional<std::string>>(inputs.size()), {}};
+    const RunId first = shared::next_run_ids(static_cast<int>(inputs.size()));
+    for (size_t i = 0; i < inputs.size(); i++) runs.ids.push_back(shared::run_id_at(first, static_cast<int>(i)));
+    insert_runs(call, runs);
+    ForceSyncCommit();
+    return runs.ids;
+}
+
+std::optional<Triggered> known_run(int32 workflow_id, const std::string &key)
+{
+    static pg::Statement select_key("select run_id from _orch.idempotency where workflow_id = $1 and key = $2", {INT4OID, TEXTOID});
+    static pg::Statement select_state("select r.state from _orch.run_{} r where r.run_id = $1", {UUIDOID});
+    pg::Rows rows = select_key.run(Parameters<2>().add(Int32GetDatum(workflow_id)).add(pg::text_datum(key)));
+    if (rows.empty()) return std::nullopt;
+    const RunId run = pg::uuid_of(rows.get(0, 1));
+    if (!leaf_exists(day_of(run))) return std::nullopt;
+    rows = select_state.run_on(day_of(run), Parameters<1>().add(pg::uuid_datum(run)));
+    if (rows.empty()) return std::nullopt;
+    return Triggered{run, false, rows.letter(0, 1)};
 }
 
 }  // namespace orch::engine

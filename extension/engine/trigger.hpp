@@ -16,6 +16,10 @@ struct TriggerOptions {
     std::string source = "manual";
     std::optional<int32> version = {};
     std::optional<TaskRef> parent = {};  // the task that starts it
+    // What the engine starts for somebody outside: in this tenant, from a source of its own, by this actor.
+    std::optional<std::string> tenant = {};
+    bool by_engine = false;
+    std::optional<Datum> actor = {};  // text
 };
 
 inline constexpr int most_priority = 1000;
@@ -32,5 +36,9 @@ std::vector<Triggered> trigger(Call &call, std::string_view workflow, std::span<
 
 /// A run of that very version, by the engine's own doing: nothing is checked, no key is taken. Raises OR005.
 Triggered trigger_version(Call &call, const Version &version, Datum input, const TriggerOptions &options);
+std::vector<RunId> trigger_versions(Call &call, const Version &version, std::span<const Datum> inputs, const TriggerOptions &options);
+
+/// The run that an idempotency key stands for, whatever its input was.
+std::optional<Triggered> known_run(int32 workflow_id, const std::string &key);
 
 }  // namespace orch::engine

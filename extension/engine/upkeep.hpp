@@ -28,6 +28,9 @@ bool fall_back(int limit);
 /// Writes the refusals of single settles, which raised and so could not write themselves, into the history.
 bool record_refusals(int limit);
 
+/// Writes when tokens were used last; at most once a minute.
+void write_token_uses();
+
 /// Looks at every active run once more, after shared memory had no room for an advance.
 void sweep();
 

@@ -96,8 +96,8 @@ void read_who_is_there(WhyFacts &facts)
 {
     static pg::Statement select(
         "select w.worker_id, w.worker, w.queues, coalesce(w.handlers, array[':command', ':http']) from _orch.worker w where w.worker_id "
-        "= any($1)",
-        {INT4ARRAYOID});
+        "= any($1) and w.tenant in ($2, '')",
+        {INT4ARRAYOID, TEXTOID});
     std::vector<int32> ids;
     std::map<int32, shared::WorkerStatus> status;
     for (shared::WorkerStatus &s : shared::worker_status()) {
@@ -105,7 +105,7 @@ void read_who_is_there(WhyFacts &facts)
         status.emplace(s.worker_id, std::move(s));
     }
     if (ids.empty()) return;
-    const pg::Rows rows = select.run(Parameters<1>().add(numbers(ids)));
+    const pg::Rows rows = select.run(Parameters<2>().add(numbers(ids)).add(pg::text_datum(facts.run.version->tenant)));
     for (uint64 i = 0; i < rows.count(); i++) {
         const int32 id = rows.int4(i, 1);
         facts.there.emplace(id, WorkerLook{status.at(id), rows.text(i, 2), pg::texts_of(rows.get(i, 3), "queues"), pg::texts_of(rows.get(i, 4), "handlers")});

@@ -14,6 +14,16 @@ const std::vector<std::string> &default_handlers()
     return *handlers;
 }
 
+// Runners have no tenant of their own, nor have the workers of a session that acts for all.
+constexpr std::string_view any_tenant;
+
+std::string tenant_of_workers(Call &call)
+{
+    std::string tenant = call.tenant();
+    if (tenant == all_tenants) tenant = any_tenant;
+    return tenant;
+}
+
 struct WorkerRow {
     int32 worker_id;
     std::vector<std::string> queues;
@@ -47,28 +57,29 @@ WorkerRow row_of(const pg::Rows &rows)
     return row;
 }
 
-int open_slot(Call &call, std::string_view name, const WorkerRow &row)
+int open_slot(std::string_view tenant, std::string_view name, const WorkerRow &row)
 {
     const std::vector<std::string> &handlers = row.handlers ? *row.handlers : default_handlers();
     const std::vector<std::string_view> queue_views(row.queues.begin(), row.queues.end()), handler_views(handlers.begin(), handlers.end());
-    return shared::worker_open(row.worker_id, name, {queue_views, handler_views, call.tenant()});
+    return shared::worker_open(row.worker_id, name, {queue_views, handler_views, tenant});
 }
 
-WorkerIdentity declare(Call &call, std::string_view name, const WorkerDeclaration &declaration)
+WorkerIdentity declare(Call &call, std::string_view tenant, std::string_view name, const WorkerDeclaration &declaration)
 {
     static pg::Statement upsert(
-        "insert into _orch.worker as w (worker, queues, handlers, version, metadata, started_at) values ($1, $2, $3, $4, $5, $6)"
-        " on conflict (worker) do update set queues = excluded.queues, handlers = excluded.handlers, version = excluded.version, metadata = excluded.metadata,"
+        "insert into _orch.worker as w (worker, queues, handlers, version, metadata, started_at, tenant) values ($1, $2, $3, $4, $5, $6, $7)"
+        " on conflict (tenant, worker) do update set queues = excluded.queues, handlers = excluded.handlers, version = excluded.version, metadata = "
+        "excluded.metadata,"
         "  started_at = excluded.started_at, stopped_at = null"
         " returning worker_id, queues, handlers",
-        {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, JSONBOID, TIMESTAMPTZOID});
-    Parameters<6> parameters;
+        {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, JSONBOID, TIMESTAMPTZOID, TEXTOID});
+    Parameters<7> parameters;
     parameters.add(pg::text_datum(name)).add(text_array(declaration.queues));
     parameters.add(declaration.handlers ? std::optional<Datum>(text_array(*declaration.handlers)) : std::nullopt);
     parameters.add(declaration.version ? std::optional<Datum>(pg::text_datum(*declaration.version)) : std::nullopt);
-    parameters.add(declaration.metadata).add(time_datum(call.now()));
+    parameters.add(declaration.metadata).add(time_datum(call.now())).add(pg::text_datum(tenant));
     const WorkerRow row = row_of(upsert.run(parameters));
-    return {std::string(name), row.worker_id, open_slot(call, name, row)};
+    return {std::string(name), row.worker_id, open_slot(tenant, name, row), std::string(tenant)};
 }
 
 }  // namespace
@@ -83,18 +94,19 @@ void require_worker_name(std::string_view name)
 
 WorkerIdentity know_worker(Call &call, std::string_view name)
 {
-    static pg::Statement select("select worker_id, queues, handlers from _orch.worker where worker = $1", {TEXTOID});
+    static pg::Statement select("select worker_id, queues, handlers from _orch.worker where worker = $1 and tenant = $2", {TEXTOID, TEXTOID});
     require_worker_name(name);
-    int slot = shared::worker_find(name);
+    const std::string tenant = tenant_of_workers(call);
+    const int slot = shared::worker_find(tenant, name);
     if (slot != shared::no_slot)
         if (const int32 id = shared::worker_id_of(slot); id > 0) {
             shared::worker_called(slot);
-            return {std::string(name), id, slot};
+            return {std::string(name), id, slot, tenant};
         }
-    pg::Rows rows = select.run(Parameters<1>().add(pg::text_datum(name)));
+    pg::Rows rows = select.run(Parameters<2>().add(pg::text_datum(name)).add(pg::text_datum(tenant)));
     if (rows.empty()) return start_worker(call, name, {{"default"}, std::nullopt, std::nullopt, std::nullopt});
     const WorkerRow row = row_of(rows);
-    return {std::string(name), row.worker_id, open_slot(call, name, row)};
+    return {std::string(name), row.worker_id, open_slot(tenant, name, row), std::string(tenant)};
 }
 
 WorkerIdentity start_worker(Call &call, std::string_view name, const WorkerDeclaration &declaration)
@@ -102,32 +114,32 @@ WorkerIdentity start_worker(Call &call, std::string_view name, const WorkerDecla
     require_worker_name(name);
     if (declaration.queues.empty()) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "a worker needs at least one queue", {}, {}};
     if (declaration.handlers) check_handlers(*declaration.handlers);
-    return declare(call, name, declaration);
+    return declare(call, tenant_of_workers(call), name, declaration);
 }
 
 WorkerIdentity know_runner(Call &call, std::string_view name, const std::string &role)
 {
-    const int slot = shared::worker_find(name);
+    const int slot = shared::worker_find(any_tenant, name);
     if (slot != shared::no_slot)
         if (const int32 id = shared::worker_id_of(slot); id > 0) {
             shared::worker_called(slot);
-            return {std::string(name), id, slot};
+            return {std::string(name), id, slot, {}};
         }
     // No queue stands for all of them.
-    WorkerIdentity runner = declare(call, name, {{}, std::vector<std::string>{":sql/" + role}, std::nullopt, std::nullopt});
+    WorkerIdentity runner = declare(call, any_tenant, name, {{}, std::vector<std::string>{":sql/" + role}, std::nullopt, std::nullopt});
     shared::worker_is_runner(runner.slot);
     return runner;
 }
 
-int slot_of_worker(Call &call, int32 worker_id)
+int slot_of_worker(Call &, int32 worker_id)
 {
-    static pg::Statement select("select worker_id, queues, handlers, worker from _orch.worker where worker_id = $1", {INT4OID});
+    static pg::Statement select("select worker_id, queues, handlers, worker, tenant from _orch.worker where worker_id = $1", {INT4OID});
     const int slot = shared::worker_find(worker_id);
     if (slot != shared::no_slot) return slot;
     pg::Rows rows = select.run(Parameters<1>().add(Int32GetDatum(worker_id)));
     if (rows.empty()) return shared::no_slot;
     try {
-        return open_slot(call, rows.text(0, 4), row_of(rows));
+        return open_slot(rows.text(0, 5), rows.text(0, 4), row_of(rows));
     } catch (const pg::error &) {
         // All slots are taken: its leases run out by themselves.
         return shared::no_slot;

@@ -12,12 +12,12 @@ namespace {
 using engine::Call;
 using engine::Examined;
 
-bool must_be_new(const Arguments &arguments)
+engine::RegisterOptions register_options(const Arguments &arguments)
 {
     const std::string word = arguments.text(1, "if_exists");
     if (word != "version" && word != "error")
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "if_exists is " + core::in_quotes(word) + ", not 'version' or 'error'", {}, {}};
-    return word == "error";
+    return {.must_be_new = word == "error", .if_version = arguments.is_null(2) ? std::nullopt : std::optional(arguments.int4(2, "if_version"))};
 }
 
 [[noreturn]] void raise_invalid(const Examined &examined)
@@ -38,7 +38,7 @@ bool must_be_new(const Arguments &arguments)
 template <class Spec>
 Datum register_text(FunctionCallInfo fcinfo, const std::string &text, Spec spec)
 {
-    const bool is_new = must_be_new(Arguments(fcinfo));
+    const engine::RegisterOptions options = register_options(Arguments(fcinfo));
     shared::require_preloaded();
     engine::require_primary("orch.register()");
     Examined examined = engine::examine(text);
@@ -46,7 +46,7 @@ Datum register_text(FunctionCallInfo fcinfo, const std::string &text, Spec spec)
     Call call;
     engine::examine_children(call, examined);
     if (core::has_errors(examined.problems)) raise_invalid(examined);
-    const engine::Registered registered = engine::register_definition(call, spec(), is_new);
+    const engine::Registered registered = engine::register_definition(call, spec(), options);
     call.finish();
     return one_row<3>(fcinfo, {pg::text_datum(registered.workflow), Int32GetDatum(registered.version), BoolGetDatum(registered.created)});
 }
@@ -70,7 +70,7 @@ Datum validate_text(FunctionCallInfo fcinfo, const std::string &text)
     if (!examined.spec.is_null()) {
         Call call;
         engine::examine_children(call, examined);
-        engine::warn_of_unknown_handlers(examined);
+        engine::warn_of_unknown_handlers(call, examined);
         call.finish();
     }
     const auto text_or_null = [](const std::string &t) { return t.empty() ? std::nullopt : std::optional(pg::text_datum(t)); };

@@ -108,21 +108,45 @@ Datum explain(FunctionCallInfo fcinfo)
     return 0;
 }
 
-Datum events_after(FunctionCallInfo fcinfo)
+engine::FeedRange range_of(const Arguments &arguments)
 {
-    const Arguments arguments(fcinfo);
     const int64 after = DatumGetInt64(arguments.required(0, "after_pos"));
     const int max_rows = arguments.int4(1, "max_rows");
     if (max_rows < 1 || max_rows > most_events)
         throw pg::error{
             ERRCODE_INVALID_PARAMETER_VALUE, "max_rows " + std::to_string(max_rows) + " is not between 1 and " + std::to_string(most_events), {}, {}};
-    std::optional<core::Uuid> run;
-    if (!arguments.is_null(2)) run = arguments.uuid(2, "run");
+    return {after, max_rows};
+}
+
+Datum events_after(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    engine::FeedRange range = range_of(arguments);
+    if (!arguments.is_null(2)) range.run = arguments.uuid(2, "run");
     pg::ResultSet rows(fcinfo);
     Call call;
-    engine::read_feed(call, after, max_rows, run, rows);
+    engine::read_feed(call, range, rows);
     call.finish();
     return 0;
+}
+
+Datum feed(FunctionCallInfo fcinfo)
+{
+    engine::FeedRange range = range_of(Arguments(fcinfo));
+    range.all_tenants = true;
+    pg::ResultSet rows(fcinfo);
+    Call call;
+    engine::read_feed(call, range, rows);
+    call.finish();
+    return 0;
+}
+
+Datum feed_position(FunctionCallInfo)
+{
+    Call call;
+    const int64 position = engine::feed_position();
+    call.finish();
+    return Int64GetDatum(position);
 }
 
 // The procedures ------------------------------------------------------------------
@@ -161,7 +185,7 @@ Datum await_run(FunctionCallInfo fcinfo)
 int slot_of(pg::NonAtomic &outer, const std::string &name)
 {
     for (;;) {
-        const int slot = shared::worker_find(name);
+        const int slot = shared::worker_find(engine::tenant_of(GetUserId()), name);
         if (slot != shared::no_slot && shared::worker_id_of(slot) > 0) return slot;
         pg::in_short_transaction(outer, [&] {
             Call call;
@@ -191,6 +215,31 @@ Datum await_work(FunctionCallInfo fcinfo)
     shared::waiter_end(slot);
     outer.close();
     return 0;
+}
+
+// One session for many workers: whoever they are is told by orch.worker_waits, in other sessions.
+Datum await_workers(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    engine::require_primary("orch.await_workers()");
+    const Patience patience(arguments.microseconds(1));
+    pg::require_top_level(fcinfo, "orch.await_workers");
+    shared::require_preloaded();
+    MemoryContext outside = CurrentMemoryContext;
+    pg::NonAtomic outer;
+    outer.open();
+    outer.commit();
+    shared::listen_for_workers();
+    std::vector<int32> woken = shared::take_woken_workers();
+    while (woken.empty() && !patience.over()) {
+        if (pg::sleep_for_client(patience.left_ms(), true, "OrchAwaitWorkers") == pg::Woken::client) break;
+        woken = shared::take_woken_workers();
+    }
+    outer.close();
+    MemoryContextSwitchTo(outside);
+    pg::Column numbers(INT4OID);
+    for (const int32 number : woken) numbers.add(Int32GetDatum(number));
+    return one_row<1>(fcinfo, {numbers.array()});
 }
 
 // On a standby no commit wakes anybody: whatever is replayed may be news.
@@ -241,6 +290,9 @@ ORCH_FUNCTION(orch_results, orch::functions::results)
 ORCH_FUNCTION(orch_why, orch::functions::why)
 ORCH_FUNCTION(orch_explain, orch::functions::explain)
 ORCH_FUNCTION(orch_events_after, orch::functions::events_after)
+ORCH_FUNCTION(orch_feed, orch::functions::feed)
+ORCH_FUNCTION(orch_feed_position, orch::functions::feed_position)
 ORCH_FUNCTION(orch_await_run, orch::functions::await_run)
 ORCH_FUNCTION(orch_await_work, orch::functions::await_work)
+ORCH_FUNCTION(orch_await_workers, orch::functions::await_workers)
 ORCH_FUNCTION(orch_await_events, orch::functions::await_events)

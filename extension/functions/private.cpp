@@ -8,6 +8,7 @@
 #include "shared/clock.hpp"
 #include "shared/database.hpp"
 #include "shared/memory.hpp"
+#include "shared/meters.hpp"
 #include "shared/routes.hpp"
 #include "shared/workers.hpp"
 
@@ -158,6 +159,39 @@ Datum memory_status(FunctionCallInfo fcinfo)
     return 0;
 }
 
+Datum meters(FunctionCallInfo fcinfo)
+{
+    static constexpr std::string_view level_words[] = {"queued", "scheduled", "running", "paused", "cancelling", "scheduled", "waiting", ""};
+    static constexpr std::string_view timing_words[] = {"queueing", "attempt", "run"};
+    pg::ResultSet result(fcinfo);
+    shared::require_preloaded();
+    const shared::MeterStatus m = shared::meter_status();
+    const auto add = [&](std::string_view meter, std::string_view label, double value) {
+        result.add<5>({pg::text_datum(meter), std::nullopt, pg::text_datum(label), Float8GetDatum(value), std::nullopt});
+    };
+    for (const auto &[kind, count] : m.events)
+        if (const std::string_view name = core::event_kind_name(kind); !name.empty()) add("event", name, static_cast<double>(count));
+    for (int i = 0; i < shared::level_count; i++) {
+        const auto level = static_cast<shared::Level>(i);
+        const bool of_task = level == shared::Level::tasks_scheduled || level == shared::Level::tasks_waiting;
+        add(level == shared::Level::dead_letters_made ? "dead_letters" : of_task ? "task" : "run", level_words[i], static_cast<double>(m.levels[i]));
+    }
+    add("task", "ready", static_cast<double>(m.ready));
+    add("task", "running", static_cast<double>(m.running));
+    add("memory", "timers", static_cast<double>(m.timers));
+    add("memory", "advances", static_cast<double>(m.advances));
+    add("feed_pending", "", static_cast<double>(m.feed_pending));
+    for (const shared::TimingStatus &t : m.timings) {
+        pg::Column buckets(INT8OID);
+        uint64 sum = 0;
+        for (const uint64 bucket : t.buckets) buckets.add(Int64GetDatum(static_cast<int64>(sum += bucket)));
+        result.add<5>({pg::text_datum(timing_words[static_cast<int>(t.timing)]), t.tenant.empty() ? std::nullopt : std::optional(pg::text_datum(t.tenant)),
+                       t.tenant.empty() ? std::nullopt : std::optional(pg::text_datum(t.name)), Float8GetDatum(static_cast<double>(t.sum_us) / USECS_PER_SEC),
+                       buckets.array()});
+    }
+    return 0;
+}
+
 Datum worker_status(FunctionCallInfo fcinfo)
 {
     pg::ResultSet result(fcinfo);
@@ -203,5 +237,6 @@ ORCH_FUNCTION(orch_private_circuit_status, orch::functions::circuit_status)
 ORCH_FUNCTION(orch_private_history_is_open, orch::functions::history_is_open)
 ORCH_FUNCTION(orch_private_engine_status, orch::functions::engine_status)
 ORCH_FUNCTION(orch_private_memory_status, orch::functions::memory_status)
+ORCH_FUNCTION(orch_private_meters, orch::functions::meters)
 ORCH_FUNCTION(orch_private_worker_status, orch::functions::worker_status)
 ORCH_FUNCTION(orch_private_route_status, orch::functions::route_status)

@@ -237,6 +237,21 @@ Datum worker_stop(FunctionCallInfo fcinfo)
     return Int32GetDatum(static_cast<int32>(leases.size() - refused.size()));
 }
 
+Datum worker_waits(FunctionCallInfo fcinfo)
+{
+    const Arguments arguments(fcinfo);
+    engine::require_primary("orch.worker_waits()");
+    const std::string name = arguments.text(0, "worker");
+    Call call;
+    const WorkerIdentity worker = engine::know_worker(call, name);
+    bool waits = false;
+    if (arguments.is_null(1)) shared::worker_waits_no_more(worker.slot);
+    else waits = shared::worker_waits_with(worker.slot, arguments.int4(1, "listener"));
+    call.finish();
+    fcinfo->isnull = !waits;
+    return Int32GetDatum(worker.worker_id);
+}
+
 Datum log(FunctionCallInfo fcinfo)
 {
     const Arguments arguments(fcinfo);
@@ -273,5 +288,6 @@ ORCH_FUNCTION(orch_skip, orch::functions::skip)
 ORCH_FUNCTION(orch_heartbeat, orch::functions::heartbeat)
 ORCH_FUNCTION(orch_release, orch::functions::release)
 ORCH_FUNCTION(orch_worker_stop, orch::functions::worker_stop)
+ORCH_FUNCTION(orch_worker_waits, orch::functions::worker_waits)
 ORCH_FUNCTION(orch_log, orch::functions::log)
 ORCH_FUNCTION(orch_reset_circuit, orch::functions::reset_circuit)

@@ -35,6 +35,14 @@ inline int my_process_number()
     return MyProc->pgprocno;
 #endif
 }
+inline int process_number_of([[maybe_unused]] PGPROC *process)
+{
+#if PG_VERSION_NUM >= 170000
+    return GetNumberFromPGProc(process);
+#else
+    return process->pgprocno;
+#endif
+}
 inline Latch *latch_of(int process_number) { return &ProcGlobal->allProcs[process_number].procLatch; }
 
 /// Pins the search_path to pg_catalog, pg_temp until restore_search_path or the end of the (sub)transaction. Both may ereport.

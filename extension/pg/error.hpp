@@ -37,6 +37,7 @@ inline constexpr int already_settled = sqlstate("OR011");
 inline constexpr int not_your_lease = sqlstate("OR012");
 inline constexpr int result_too_large = sqlstate("OR013");
 inline constexpr int wrong_state = sqlstate("OR020");
+inline constexpr int other_version = sqlstate("OR021");
 inline constexpr int held = sqlstate("OR030");
 inline constexpr int not_preloaded = sqlstate("OR031");
 inline constexpr int no_answer = sqlstate("OR040");

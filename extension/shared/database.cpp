@@ -41,6 +41,7 @@ void close_contents(Database &slot) noexcept
 void at_exit(int, Datum)
 {
     leave_waits();
+    leave_listening();
     clear_floor();
     if (is_launcher) pg_atomic_write_u32(&root->launcher, 0);
     come_back();

@@ -77,6 +77,8 @@ int64_t safe_position()
     return static_cast<int64_t>(safe);
 }
 
+int64_t feed_pending() { return std::max<int64_t>(counter(database()) - safe_position(), 0); }
+
 void seed_positions(int64_t at_least)
 {
     Database &slot = database();

@@ -11,6 +11,9 @@ int64_t take_positions(int n);
 /// Every event with a smaller position is committed and visible to a snapshot taken AFTER this call, or never will be.
 int64_t safe_position();
 
+/// How many positions were given out that are not safe to read.
+int64_t feed_pending();
+
 /// Rebuild: positions go on above `at_least` (max(pos) plus a gap). Never backwards. Wakes wait_until_seeded.
 void seed_positions(int64_t at_least);
 bool positions_seeded();

@@ -1,7 +1,8 @@
 // What lies in shared memory. For the files of shared/ only; everybody else speaks to their functions.
 //
 // Sizes: orch.ready_memory (three quarters entries, one quarter counters) plus some 25 MB of fixed tables, of which the operating system gives only what was touched.
-// Locks, one tranche "orch": one for each database slot, which guards all that belongs to the database wherever it lies; and the pool's, for what belongs to nobody.
+// Locks, one tranche "orch": one for each database slot, which guards all that belongs to the database wherever it lies; the pool's, for what belongs to nobody;
+// and those of sets of rate buckets, taken alone.
 // Order: database, then pool; never two databases. Nothing under a lock may raise, allocate or loop without bound, since commit and abort callbacks take them too.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "shared/hash_chains.hpp"
 #include "shared/hints.hpp"
 #include "shared/key_queue.hpp"
+#include "shared/meters.hpp"
 #include "shared/refusals.hpp"
 #include "shared/timers.hpp"
 #include "shared/types.hpp"
@@ -133,7 +135,7 @@ struct Worker {
     LeaseList leases;     // pending ones too
     int64_t rests_until;  // monotonic: it has no connection, waits for hints, and counts as alive; 0 = it does not rest
     Bitmap<max_routes> routes;
-    char name[name_bytes + 1];
+    char name[name_bytes + 1], tenant[name_bytes + 1];
     uint16_t serves_length;
     char serves[serves_bytes];  // count, then length and bytes of each queue; the same of handlers; length and bytes of the tenant
 };
@@ -181,6 +183,26 @@ struct ActiveCount {
     int32_t count;
 };
 
+struct MeteredName {
+    bool used;
+    char name[name_bytes + 1], tenant[name_bytes + 1];
+};
+
+struct Durations {
+    uint64_t buckets[timing_buckets];
+    int64_t sum_us;
+};
+
+inline constexpr int most_event_kinds = 128;
+inline constexpr int metered_names = 48;  // the first is that of all who found no place
+
+struct Meters {
+    int64_t events[most_event_kinds];
+    int64_t levels[level_count];
+    MeteredName queues[metered_names], workflows[metered_names];
+    Durations durations[timing_count * metered_names];
+};
+
 struct Database {
     // Under the pool's lock.
     Oid oid;  // 0 = free
@@ -192,6 +214,7 @@ struct Database {
     // Atomic.
     pg_atomic_uint32 phase, generation, seeded, partitions_wanted, cancels_unseen;
     pg_atomic_uint64 last_id, first_ms, end_ms, positions;
+    pg_atomic_uint64 uses_due;  // monotonic: when the uses of tokens are written; UINT64_MAX = there are none
     ConditionVariable changed;
 
     // Under the database's lock.
@@ -218,6 +241,7 @@ struct Database {
     LeaseList orphans;
     uint32_t lease_count;
     int32_t feed_waiters;
+    int32_t listeners[max_listeners];  // processes that sleep for many workers; no_slot where free
 
     CircuitSlot circuits[max_circuits];
     Bitmap<max_routes> blocked;  // routes whose circuit lets nobody through
@@ -231,11 +255,27 @@ struct Database {
     int64_t refusals_at;  // monotonic: not before, while a row that one is about is locked
     int64_t refusals_dropped;
 
+    Meters meters;
+
     HashChains<Entry, &Entry::child, 4096> advance_index;
     HashChains<Lease, &Lease::chain, 16384> lease_index;
     HashChains<CountersBlock, &CountersBlock::chain, 32768> counters_index;
     HashChains<RunWaiter, &RunWaiter::chain, 256> run_waiters;
 };
+
+/// A token bucket, of 48 bytes; full_at in the past: nobody's.
+struct RateBucket {
+    uint64_t key[2];
+    int64_t full_at;   // monotonic
+    int64_t used_at;   // wall clock: a use of the token that no row tells yet; else 0
+    int32_t token_id;  // 0 = not a token's
+    Oid database;
+};
+
+inline constexpr uint32_t rate_sets = 1024;
+inline constexpr uint32_t rate_ways = 8;
+inline constexpr uint32_t rate_locks = 16;
+inline constexpr int first_rate_lock = 1 + max_databases;
 
 struct Floor {
     pg_atomic_uint64 position;  // UINT64_MAX = none
@@ -258,6 +298,8 @@ struct Root {
     BuddyArena counters;
     int32_t processes;
     FeedWaiter feed_waiters[max_feed_waiters];  // under the database's lock once taken, the pool's while free
+    RateBucket buckets[rate_sets * rate_ways];  // under the lock of the set, as are those of addresses
+    RateBucket address_buckets[rate_sets * rate_ways];
     Database databases[max_databases];
 };
 
@@ -271,7 +313,7 @@ extern RunWaiter *run_waiters;
 extern Floor *floors;
 extern std::byte *arena;
 extern uint8_t *arena_marks;
-extern LWLockPadded *locks;  // the pool's, then the databases'
+extern LWLockPadded *locks;  // the pool's, then the databases', then those of rate buckets
 
 /// This backend's slot, or nullptr before database() was called.
 extern Database *mine;

@@ -34,6 +34,8 @@ enum class Op : uint8_t {
     refill,          // a route, task.run from
     probe,           // task, a circuit, b number: let through, and not leased yet
     outcome,         // a route, b probe, c failures and successes of the policy, y its open_us, flag: a failure
+    count,           // a which number, x delta
+    timing,          // a which, b bucket, x sum, y count
     wake_steward,
     attach,
     recheck,   // the steward is to look whether the extension is still here
@@ -110,6 +112,9 @@ void drop_counters(Database &database, const RunId &run) noexcept;
 void lower_counters(Database &database, const PendingOp &op, const JoinChange *changes, Wakes &wakes) noexcept;
 // routes.cpp
 void forget_routes(Database &database) noexcept;  // all but those that somebody has pinned
+// meters.cpp
+void count_number(Database &database, const PendingOp &op) noexcept;
+void count_timing(Database &database, const PendingOp &op) noexcept;
 // database.cpp
 void start_over(Database &database) noexcept;
 // active.cpp

@@ -81,7 +81,7 @@ void request()
 {
     if (next_request_hook) next_request_hook();
     RequestAddinShmemSpace(sizes().total);
-    RequestNamedLWLockTranche("orch", 1 + max_databases);
+    RequestNamedLWLockTranche("orch", first_rate_lock + static_cast<int>(rate_locks));
 }
 
 void startup()
@@ -128,8 +128,10 @@ void init_database(Database &database, Oid oid) noexcept
     pg_atomic_init_u32(&database.partitions_wanted, 0);
     pg_atomic_init_u32(&database.cancels_unseen, 0);
     for (pg_atomic_uint64 *number : {&database.last_id, &database.first_ms, &database.end_ms, &database.positions}) pg_atomic_init_u64(number, 0);
+    pg_atomic_init_u64(&database.uses_due, UINT64_MAX);
     ConditionVariableInit(&database.changed);
     database.steward = no_slot;
+    std::fill(std::begin(database.listeners), std::end(database.listeners), no_slot);
     database.free = {};
     database.timers = {};
     database.rescan_at = INT64_MAX;

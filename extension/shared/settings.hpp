@@ -15,6 +15,9 @@ extern int log_plan_min_duration_ms;  // -1: never
 extern bool test_clock;
 extern bool hold_on_promotion;
 extern char *tenant;
+extern char *token;
+extern int http_rate, http_anonymous_rate;  // a minute; 0 = no limit
+extern int http_burst_s;
 extern char *redis_url;  // empty: no hints are sent
 
 /// Defines them all; at _PG_init.

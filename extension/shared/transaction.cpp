@@ -71,6 +71,8 @@ void apply(Database &database, PendingOp &op, Wakes &wakes) noexcept
         database.recheck = true;
         poke_steward(database, wakes);
         break;
+    case Op::count: count_number(database, op); break;
+    case Op::timing: count_timing(database, op); break;
     case Op::wake_steward: poke_steward(database, wakes); break;
     case Op::nothing:
     case Op::counters_made:

@@ -8,6 +8,7 @@
 #include "shared/advances.hpp"
 #include "shared/counters.hpp"
 #include "shared/leases.hpp"
+#include "shared/meters.hpp"
 #include "shared/ready.hpp"
 #include "shared/refusals.hpp"
 #include "shared/timers.hpp"

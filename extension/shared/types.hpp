@@ -28,6 +28,7 @@ inline constexpr int no_slot = -1;
 inline constexpr int max_databases = 32;
 inline constexpr int max_routes = 4096;
 inline constexpr int max_workers = 1024;
+inline constexpr int max_listeners = 64;
 inline constexpr int max_leases = 131072;
 inline constexpr int max_run_waiters = 1024;
 inline constexpr int max_feed_waiters = 256;

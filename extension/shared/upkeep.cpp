@@ -67,9 +67,12 @@ Chores chores(int64_t &sleep_ms)
         chores.runners = slot.look_for_runners;
         chores.recheck = slot.recheck;
         chores.partitions = pg_atomic_read_u32(&slot.partitions_wanted) != 0;
+        const uint64_t uses_due = pg_atomic_read_u64(&slot.uses_due);
+        chores.uses = uses_due <= static_cast<uint64_t>(now);
 
         int64_t due = std::min({lease, slot.owed_due, slot.circuits_due});
         if (slot.refusal_count > 0) due = std::min(due, slot.refusals_at);
+        if (uses_due != UINT64_MAX) due = std::min(due, static_cast<int64_t>(uses_due));
         if (slot.requeued.first != nil)
             due = std::min(due, now + int64_t{static_cast<int32_t>(entries[slot.requeued.first].due_ms - static_cast<uint32_t>(now / 1000))} * 1000 + 1000);
         const int64_t wall_due = std::min(timer, slot.rescan_at);

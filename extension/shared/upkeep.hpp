@@ -9,8 +9,8 @@ void upkeep();
 
 /// What is waiting for a turn of the steward.
 struct Chores {
-    bool timers, leases, advances, refusals, sweep, rescan, fallbacks, runners, recheck, partitions;
-    bool any() const { return timers || leases || advances || refusals || sweep || rescan || fallbacks || runners || recheck || partitions; }
+    bool timers, leases, advances, refusals, sweep, rescan, fallbacks, runners, recheck, partitions, uses;
+    bool any() const { return timers || leases || advances || refusals || sweep || rescan || fallbacks || runners || recheck || partitions || uses; }
 };
 /// Where there are none, everybody who makes some sets the latch from now on, and `sleep_ms` says how long nothing will be due (-1: for ever).
 Chores chores(int64_t &sleep_ms);

@@ -13,4 +13,7 @@ void leave_waits() noexcept;
 
 void leave_work_wait() noexcept;
 
+/// At process exit: whoever this process listened for waits no more.
+void leave_listening() noexcept;
+
 }  // namespace orch::shared

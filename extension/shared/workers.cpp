@@ -20,12 +20,20 @@ namespace {
 int waiting_for = no_slot;  // the worker that this process sleeps for
 int last_found = no_slot;   // a backend mostly speaks for one worker
 
-uint64_t hash_name(std::string_view name) noexcept
-{
+// A worker's id, which is its tenant's, and the hash of both.
+struct WorkerName {
+    std::string tenant, name;                // folded
     uint64_t hash = 1469598103934665603ULL;  // FNV-1a; equal hashes are compared in full
-    for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211ULL;
-    return hash;
-}
+
+    WorkerName(std::string_view of_tenant, std::string_view of_worker) : tenant(folded_name(of_tenant)), name(folded_name(of_worker))
+    {
+        for (const std::string *part : {&tenant, &name}) {
+            for (const char c : *part) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211ULL;
+            hash *= 1099511628211ULL;
+        }
+    }
+    bool is(const Worker &worker) const noexcept { return worker.name_hash == hash && name == worker.name && tenant == worker.tenant; }
+};
 
 /// Packs what a worker serves as layout.hpp says; false where it does not fit.
 bool pack(const WorkerServes &serves, char (&into)[serves_bytes], uint16_t &length)
@@ -49,8 +57,6 @@ bool pack(const WorkerServes &serves, char (&into)[serves_bytes], uint16_t &leng
     return true;
 }
 
-bool is_name(const Worker &worker, uint64_t hash, std::string_view folded) noexcept { return worker.name_hash == hash && folded == worker.name; }
-
 bool reusable(const Worker &worker, int64_t now) noexcept
 {
     return worker.leases.count == 0 && worker.waiter == no_slot && (worker.closed || !is_alive(worker, now));
@@ -68,9 +74,9 @@ int free_slot(Database &database, int64_t now) noexcept
 }
 
 /// no_slot when all are taken by workers that are alive or hold leases.
-int find_or_make(Database &database, uint64_t hash, std::string_view folded) noexcept
+int find_or_make(Database &database, const WorkerName &name) noexcept
 {
-    const int known = database.workers.find_from(0, [&](int slot) { return is_name(workers[slot], hash, folded); });
+    const int known = database.workers.find_from(0, [&](int slot) { return name.is(workers[slot]); });
     if (known != no_slot) return known;
     const int slot = free_slot(database, monotonic_us());
     if (slot == no_slot) return no_slot;
@@ -82,12 +88,13 @@ int find_or_make(Database &database, uint64_t hash, std::string_view folded) noe
     worker.runner_pid = 0;
     worker.owed_at = worker.rests_until = 0;
     worker.leases = {};
-    worker.name_hash = hash;
+    worker.name_hash = name.hash;
     worker.last_seen = 0;
     worker.serves_length = 3;
     std::memset(worker.serves, 0, 3);  // no queue, no handler, no tenant: nothing
     worker.routes.clear();
-    copy_name(worker.name, folded);
+    copy_name(worker.name, name.name);
+    copy_name(worker.tenant, name.tenant);
     database.workers.set(slot);
     return slot;
 }
@@ -167,8 +174,7 @@ bool serves(const Worker &worker, const Route &route) noexcept
 int worker_open(int32_t worker_id, std::string_view name, const WorkerServes &serves_what)
 {
     Database &database = shared::database();
-    const std::string folded = folded_name(name);
-    const uint64_t hash = hash_name(folded);
+    const WorkerName wanted(serves_what.tenant, name);
     char packed[serves_bytes];
     uint16_t length = 0;
     if (!pack(serves_what, packed, length))
@@ -178,7 +184,7 @@ int worker_open(int32_t worker_id, std::string_view name, const WorkerServes &se
 
     Wakes wakes;
     const int slot = with_database(database, [&] {
-        const int found = find_or_make(database, hash, folded);
+        const int found = find_or_make(database, wanted);
         if (found == no_slot) return no_slot;
         Worker &worker = workers[found];
         worker.worker_id = worker_id;
@@ -203,9 +209,9 @@ int worker_open(int32_t worker_id, std::string_view name, const WorkerServes &se
 bool claim_worker_name(std::string_view name)
 {
     Database &database = shared::database();
-    const std::string folded = folded_name(name);
+    const WorkerName wanted({}, name);
     return with_database(database, [&] {
-        const int slot = find_or_make(database, hash_name(folded), folded);
+        const int slot = find_or_make(database, wanted);
         if (slot == no_slot || is_alive(workers[slot], monotonic_us())) return slot == no_slot;
         // As the one before left it: closed and draining.
         workers[slot].closed = workers[slot].draining = false;
@@ -215,12 +221,11 @@ bool claim_worker_name(std::string_view name)
     });
 }
 
-int worker_find(std::string_view name)
+int worker_find(std::string_view tenant, std::string_view name)
 {
     require_preloaded();
-    const std::string folded = folded_name(name);
-    const uint64_t hash = hash_name(folded);
-    return find_worker([&](const Worker &worker) { return is_name(worker, hash, folded); });
+    const WorkerName wanted(tenant, name);
+    return find_worker([&](const Worker &worker) { return wanted.is(worker); });
 }
 
 int worker_find(int32_t worker_id)

@@ -21,11 +21,11 @@ struct WorkerServes {
 /// taken by workers that are alive or hold leases. The slot is valid until this transaction ends and while the worker holds leases.
 int worker_open(int32_t worker_id, std::string_view name, const WorkerServes &serves);
 
-/// Takes a name that no live worker has; false where one has it. For runners, which number themselves; without a free slot the name is nobody's, and worker_open says so.
+/// Takes a name that no live worker without a tenant has; false where one has it. For runners, which number themselves; without a free slot the name is nobody's, and worker_open says so.
 bool claim_worker_name(std::string_view name);
 
-/// no_slot where it is not in memory.
-int worker_find(std::string_view name);
+/// no_slot where it is not in memory. Names are a tenant's; SQL runners, which work for all, have the empty one.
+int worker_find(std::string_view tenant, std::string_view name);
 int worker_find(int32_t worker_id);
 
 /// Its number in _orch.worker, 0 for one that only memory knows.
@@ -64,5 +64,18 @@ void waiter_begin(int slot);
 bool work_for(int slot);
 /// Leaves; an abort of the transaction does so too. A wake that this process was given and did not use goes to another waiter after a second unless the worker calls by then.
 void waiter_end(int slot);
+
+// await_workers ------------------------------------------------------------------
+// One process that sleeps for many workers, for a bridge whose clients wait without a session each. Its process is their waiter, whether it sleeps just now or not.
+
+/// This process listens until it exits. Raises 53400 where too many do.
+void listen_for_workers();
+/// The numbers of the workers that this process listened for and that may find work by now, or are to be told something: it listens for them no more.
+std::vector<int32_t> take_woken_workers();
+
+/// The listener of that process id sleeps for the worker from now on. False where it need not: there may be work, or a lease of it is to be cancelled. Raises 55000 where that is no listener.
+bool worker_waits_with(int slot, int pid);
+/// Nobody listens for it any more; a wake that it was given goes to another one.
+void worker_waits_no_more(int slot);
 
 }  // namespace orch::shared

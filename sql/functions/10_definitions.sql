@@ -3,6 +3,7 @@
 create or replace function orch.register(
     spec text,
     if_exists text default 'version',
+    if_version int default null,
     out workflow text,
     out version int,
     out created boolean
@@ -10,14 +11,15 @@ create or replace function orch.register(
 returns record
 language c volatile parallel unsafe
 as 'MODULE_PATHNAME', 'orch_register';
-revoke execute on function orch.register(text, text) from public;
-grant execute on function orch.register(text, text) to orch_admin;
-comment on function orch.register(text, text) is
-    'Validates a definition given as JSON text and stores it as the next version of its workflow; the same content again is no new version. if_exists => ''error'' refuses a workflow that exists. Invalid: OR001 with every problem in the detail.';
+revoke execute on function orch.register(text, text, int) from public;
+grant execute on function orch.register(text, text, int) to orch_admin;
+comment on function orch.register(text, text, int) is
+    'Validates a definition given as JSON text and stores it as the next version of its workflow; the same content again is no new version. if_exists => ''error'' refuses a workflow that exists, if_version one whose current version is another (OR021; 0 for one that has none). Invalid: OR001 with every problem in the detail.';
 
 create or replace function orch.register(
     spec jsonb,
     if_exists text default 'version',
+    if_version int default null,
     out workflow text,
     out version int,
     out created boolean
@@ -25,9 +27,9 @@ create or replace function orch.register(
 returns record
 language c volatile parallel unsafe
 as 'MODULE_PATHNAME', 'orch_register_jsonb';
-revoke execute on function orch.register(jsonb, text) from public;
-grant execute on function orch.register(jsonb, text) to orch_admin;
-comment on function orch.register(jsonb, text) is
+revoke execute on function orch.register(jsonb, text, int) from public;
+grant execute on function orch.register(jsonb, text, int) to orch_admin;
+comment on function orch.register(jsonb, text, int) is
     'As register(text), for a definition that is jsonb already; duplicate keys are gone by then and cannot be reported.';
 
 create or replace function orch.validate(spec text)

@@ -152,6 +152,23 @@ grant execute on function orch.worker_rest(text, interval) to orch_worker;
 comment on function orch.worker_rest(text, interval) is
     'Says that a worker gives its connection up and waits in Redis: for silence, an hour at most, it counts as alive without a call. rests is false where there may be work, to be leased instead; streams are those to wait on, none while no hints are sent; hints from before at are over.';
 
+create or replace procedure orch.await_workers(inout workers int[] default null, timeout interval default '1 minute')
+language c
+as 'MODULE_PATHNAME', 'orch_await_workers';
+revoke execute on procedure orch.await_workers(int[], interval) from public;
+grant execute on procedure orch.await_workers(int[], interval) to orch_worker;
+comment on procedure orch.await_workers(int[], interval) is
+    'For one session that waits for many workers, as a bridge does: sleeps, without a snapshot, until there may be work for some of those that orch.worker_waits gave to this session, the client sends more, or the timeout has passed, and returns their numbers; it waits for these no more. Refused in a transaction block (25001).';
+
+create or replace function orch.worker_waits(worker text, listener int)
+returns int
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_worker_waits';
+revoke execute on function orch.worker_waits(text, int) from public;
+grant execute on function orch.worker_waits(text, int) to orch_worker;
+comment on function orch.worker_waits(text, int) is
+    'Lets the session with this process id, which calls orch.await_workers, wait for a worker, who counts as alive meanwhile, and returns the number that it will name him by; null where there may be work, to be leased instead. A listener of null: nobody waits for it any more. A session that does not listen: 55000.';
+
 create or replace function orch.worker_stop(worker text)
 returns int
 language c volatile parallel unsafe

@@ -1,4 +1,4 @@
--- See: why a run is where it is, where its time went, whether its history says so too, and the feed of events.
+-- See: why a run is where it is, where its time went, and whether its history says so too.
 
 create or replace function orch.why(run uuid, task text default null)
 returns table (
@@ -65,33 +65,3 @@ revoke execute on function orch.replay_check(timestamptz) from public;
 grant execute on function orch.replay_check(timestamptz) to orch_viewer;
 comment on function orch.replay_check(timestamptz) is
     'Where a run triggered since then is stored otherwise than its events say: state, attempt, events (their number), output_no, row, or a history that contradicts itself; empty is right.';
-
-create or replace function orch.events_after(
-    after_pos bigint,
-    max_rows int default 1000,
-    run uuid default null
-)
-returns table (
-    pos bigint,
-    run_id uuid,
-    task_id text,
-    no int,
-    kind text,
-    at timestamptz,
-    actor text,
-    data jsonb
-)
-language c stable parallel unsafe
-as 'MODULE_PATHNAME', 'orch_events_after';
-revoke execute on function orch.events_after(bigint, int, uuid) from public;
-grant execute on function orch.events_after(bigint, int, uuid) to orch_viewer;
-comment on function orch.events_after(bigint, int, uuid) is
-    'The next events of the feed in the order of pos, of all runs or of one; no event can appear later below a pos that was returned.';
-
-create or replace procedure orch.await_events(after_pos bigint, timeout interval default '10 minutes')
-language c
-as 'MODULE_PATHNAME', 'orch_await_events';
-revoke execute on procedure orch.await_events(bigint, interval) from public;
-grant execute on procedure orch.await_events(bigint, interval) to orch_viewer;
-comment on procedure orch.await_events(bigint, interval) is
-    'Sleeps, without a snapshot, until events_after may have more, the client sends more, or the timeout has passed; refused in a transaction block (25001).';

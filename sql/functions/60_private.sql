@@ -131,6 +131,20 @@ revoke execute on function _orch.memory_status() from public;
 grant execute on function _orch.memory_status() to orch_viewer;
 comment on function _orch.memory_status() is 'How full each part of the shared memory is: entries (ready tasks, timers and advances), leases, counters (in bytes), routes and workers; and of how many routes with work the circuit found no place.';
 
+create or replace function _orch.meters()
+returns table (
+    meter text,
+    tenant text,
+    label text,
+    value double precision,
+    buckets bigint[]
+)
+language c volatile parallel unsafe
+as 'MODULE_PATHNAME', 'orch_private_meters';
+revoke execute on function _orch.meters() from public;
+grant execute on function _orch.meters() to orch_viewer;
+comment on function _orch.meters() is 'What shared memory counts for orch.metrics: events by kind, runs and tasks by state, dead letters made, and timings by queue or workflow: the sum of seconds and how many stayed within each bound; tenant and label null for all names that found no place.';
+
 create or replace function _orch.worker_status()
 returns table (
     worker_id int,

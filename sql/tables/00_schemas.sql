@@ -6,6 +6,7 @@
 --   orch_operator  starts, cancels, retries and redrives; reads as a viewer does
 --   orch_worker    leases and settles; reads nothing: a worker gets the input of its own tasks with the lease, and no payload of anybody else's
 --   orch_admin     defines workflows; is operator, worker and viewer too
+--   orch_bridge    what a bridge logs in as a member of: may become each of the four for a transaction, and by itself do nothing but ask whom it lets in
 
 create schema orch;
 create schema _orch;
@@ -17,10 +18,10 @@ declare
     v_role name;
     v_membership name[];
 begin
-    foreach v_role in array array['orch_engine', 'orch_viewer', 'orch_operator', 'orch_worker', 'orch_admin'] loop
+    foreach v_role in array array['orch_engine', 'orch_viewer', 'orch_operator', 'orch_worker', 'orch_admin', 'orch_bridge'] loop
         if not exists (select from pg_roles as r where r.rolname = v_role) then
             begin
-                execute format('create role %I nologin nosuperuser nocreatedb nocreaterole noreplication nobypassrls', v_role);
+                execute format('create role %I nologin nosuperuser nocreatedb nocreaterole noreplication nobypassrls %s', v_role, case when v_role = 'orch_bridge' then 'noinherit' end);
             exception
                 -- CREATE EXTENSION in another database may have made it between the look and the statement.
                 when duplicate_object or unique_violation then null;
@@ -55,14 +56,32 @@ begin
             hint = 'Revoke the memberships, then run CREATE EXTENSION again.';
     end if;
 
+    -- With a role that inherits, whoever speaks as the bridge would have all rights at once, without becoming anybody.
+    if exists (select from pg_roles as r where r.rolname = 'orch_bridge' and (r.rolinherit or r.rolcanlogin or r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb)) then
+        raise exception using
+            errcode = '55000',
+            message = 'role "orch_bridge" exists with attributes that it must not have',
+            detail = 'It may not inherit, nor log in, nor be a superuser, nor bypass row security, nor create roles or databases.',
+            hint = 'Alter the role, or rename it, then run CREATE EXTENSION again.';
+    end if;
+
     -- Pairs (role, member), given only where missing: granting again would emit a notice in every further database.
     foreach v_membership slice 1 in array array[
         ['orch_viewer', 'orch_operator'],
         ['orch_viewer', 'orch_admin'],
         ['orch_operator', 'orch_admin'],
-        ['orch_worker', 'orch_admin']
+        ['orch_worker', 'orch_admin'],
+        ['orch_viewer', 'orch_bridge'],
+        ['orch_operator', 'orch_bridge'],
+        ['orch_worker', 'orch_bridge'],
+        ['orch_admin', 'orch_bridge']
     ] loop
-        if not pg_has_role(v_membership[2], v_membership[1], 'member') then
+        if not exists (
+            select
+            from pg_auth_members as m
+            where m.roleid = v_membership[1]::regrole
+                and m.member = v_membership[2]::regrole
+        ) then
             execute format('grant %I to %I', v_membership[1], v_membership[2]);
         end if;
     end loop;
@@ -71,4 +90,4 @@ $roles$;
 
 revoke all on schema orch from public;
 revoke all on schema _orch from public;
-grant usage on schema orch to orch_viewer, orch_operator, orch_worker, orch_admin;
+grant usage on schema orch to orch_viewer, orch_operator, orch_worker, orch_admin, orch_bridge;

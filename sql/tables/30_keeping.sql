@@ -19,11 +19,12 @@ create table _orch.dead_letter (
     created_at timestamptz not null,
     resolution text,
     resolved_at timestamptz,
-    resolved_by name,
+    resolved_by text,
     constraint dead_letter_resolution check (resolution in ('redriven', 'discarded'))
 );
 comment on table _orch.dead_letter is 'A row for each task that ended failed or timed_out by itself; resolution is null while it is open.';
 create index dead_letter_by_run on _orch.dead_letter (run_id, task_no);
+create index dead_letter_open on _orch.dead_letter (id) where resolution is null;
 
 create table _orch.parked_run (
     run_id uuid primary key,
@@ -49,15 +50,17 @@ comment on table _orch.question is 'Queries of runs in code that somebody waits 
 
 create table _orch.worker (
     worker_id int generated always as identity primary key,
-    worker text not null unique,
+    tenant text not null default 'default',
+    worker text not null,
     queues text[] not null,
     handlers text[],
     version text,
     metadata jsonb,
     started_at timestamptz not null,
-    stopped_at timestamptz
+    stopped_at timestamptz,
+    unique (tenant, worker)
 );
-comment on table _orch.worker is 'Who has ever asked for work here. A worker is known by its id, never by its session.';
+comment on table _orch.worker is 'Who has ever asked for work here. A worker is known by its id, never by its session. SQL runners work for all tenants and have the empty one.';
 
 create table _orch.audit (
     audit_id bigint generated always as identity primary key,
@@ -67,10 +70,10 @@ create table _orch.audit (
     run_id uuid,
     workflow text,
     tenant text not null,
-    reason text not null,
+    reason text,
     details jsonb
 );
-comment on table _orch.audit is 'Insert-only: who took something out of the history. Names and not ids, since what they stand for may be gone.';
+comment on table _orch.audit is 'Insert-only: who took something out of the history, and what else administrators did. Names and not ids, since what they stand for may be gone.';
 create index audit_by_run on _orch.audit (run_id);
 
 create table _orch.installation (

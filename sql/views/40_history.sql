@@ -103,7 +103,7 @@ comment on column orch.dead_letters.resolution is 'Null while it is open, then r
 comment on column orch.dead_letters.state is 'failed or timed_out.';
 comment on column orch.dead_letters.input is 'The input of the task.';
 comment on column orch.dead_letters.resolved_at is 'When it was resolved.';
-comment on column orch.dead_letters.resolved_by is 'The role that resolved it.';
+comment on column orch.dead_letters.resolved_by is 'The role that resolved it, or token:NAME.';
 comment on column orch.dead_letters.tenant is 'The tenant that it belongs to.';
 
 create or replace view orch.audit with (security_barrier) as
@@ -123,12 +123,12 @@ order by a.audit_id desc;
 
 revoke all on orch.audit from public;
 grant select on orch.audit to orch_viewer;
-comment on view orch.audit is 'What was taken out of the history, the newest first; nobody can change or delete a row.';
+comment on view orch.audit is 'What administrators did, the newest first; nobody can change or delete a row.';
 comment on column orch.audit.at is 'When.';
-comment on column orch.audit.actor is 'Who did it: role:NAME.';
-comment on column orch.audit.action is 'delete_run or erase.';
-comment on column orch.audit.run_id is 'The run.';
-comment on column orch.audit.workflow is 'What it ran.';
+comment on column orch.audit.actor is 'Who did it: role:NAME, token:NAME, or KIND:SUBJECT of an issuer of tokens.';
+comment on column orch.audit.action is 'register, delete_run, erase, adopt, create_token or revoke_token.';
+comment on column orch.audit.run_id is 'The run, where it was one.';
+comment on column orch.audit.workflow is 'The workflow, or what the run ran.';
 comment on column orch.audit.tenant is 'The tenant that it belonged to.';
-comment on column orch.audit.reason is 'Why, in the words of who did it.';
-comment on column orch.audit.details is 'The state that the run was in, and how many rows were deleted or erased.';
+comment on column orch.audit.reason is 'Why, in the words of who did it; null where nobody is asked.';
+comment on column orch.audit.details is 'More, by the action: the state that a run was in and how many rows went, the version that is new, the name, role and end of a token.';

@@ -1,6 +1,6 @@
 -- Workers, queues, timers and circuits.
 
--- Workers are shared by all tenants, so there is no tenant to look at here.
+-- SQL runners work for all tenants; whoever looks after the server sees them.
 create or replace view orch.workers with (security_barrier) as
 select
     k.worker,
@@ -13,9 +13,11 @@ select
     s.last_seen_at,
     k.metadata,
     coalesce(s.waiting, false) as waiting,
-    k.stopped_at
+    k.stopped_at,
+    coalesce(nullif(k.tenant, ''), 'default') as tenant
 from _orch.worker as k
-left join _orch.worker_status() as s on s.worker_id = k.worker_id;
+left join _orch.worker_status() as s on s.worker_id = k.worker_id
+where _orch.tenant_allowed(coalesce(nullif(k.tenant, ''), 'default'));
 
 revoke all on orch.workers from public;
 grant select on orch.workers to orch_viewer;
@@ -31,6 +33,7 @@ comment on column orch.workers.last_seen_at is 'When it was last heard of, null 
 comment on column orch.workers.metadata is 'What it told about itself.';
 comment on column orch.workers.waiting is 'Whether it sleeps in await_work.';
 comment on column orch.workers.stopped_at is 'When it said that it stops.';
+comment on column orch.workers.tenant is 'The tenant that it works for; SQL runners, which work for all, stand with default.';
 
 -- Counted from the rows, since the lists in shared memory hold only as much as fits: exact, at the cost of reading the task table.
 create or replace view orch.queues with (security_barrier) as
@@ -45,6 +48,7 @@ select
         from orch.workers as k
         where k.state = 'alive'
             and q.queue = any (k.queues)
+            and k.tenant = q.tenant
     ) as workers,
     false as paused,
     q.tenant

@@ -39,6 +39,33 @@ select results_eq(
     'and takes one that does not'
 );
 select is(pg_temp.code($$ select orch.register('{"id": "define", "tasks": {"z": {"handler": "z"}}}', if_exists => 'perhaps') $$), '22023', 'if_exists knows two words');
+
+-- if_version: whoever writes names what he has read.
+select is(
+    pg_temp.code($$ select orch.register('{"id": "define-fresh", "tasks": {"y": {"handler": "z"}}}', if_version => 2) $$),
+    'OR021',
+    'if_version refuses to follow another version'
+);
+select is(
+    pg_temp.code($$ select orch.register('{"id": "define-none", "tasks": {"y": {"handler": "z"}}}', if_version => 1) $$),
+    'OR021',
+    'if_version refuses where there is no version'
+);
+select results_eq(
+    $$ select version, created from orch.register('{"id": "define-fresh", "tasks": {"y": {"handler": "z"}}}', if_version => 1) $$,
+    $$ values (2, true) $$,
+    'if_version lets follow the version that it names'
+);
+select results_eq(
+    $$ select version, created from orch.register('{"id": "define-zero", "tasks": {"y": {"handler": "z"}}}'::jsonb, if_version => 0) $$,
+    $$ values (1, true) $$,
+    'if_version 0 is for a workflow that has none'
+);
+select is(
+    pg_temp.code($$ select orch.register('{"id": "define-zero", "tasks": {"y": {"handler": "z"}}}', if_version => 0) $$),
+    'OR021',
+    'if_version 0 refuses one that has'
+);
 select is((select max(version) from orch.versions where workflow = 'define'), 3, 'what was refused left no version');
 select is((select version from orch.workflows where workflow = 'define'), 3, 'the view shows the current version');
 select results_eq(

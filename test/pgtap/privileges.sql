@@ -19,7 +19,7 @@ where c.relnamespace in ('orch'::regnamespace, '_orch'::regnamespace)
 
 select is_empty(
     $$ select rolname from pg_roles
-       where rolname in ('orch_engine', 'orch_admin', 'orch_operator', 'orch_worker', 'orch_viewer')
+       where rolname in ('orch_engine', 'orch_admin', 'orch_operator', 'orch_worker', 'orch_viewer', 'orch_bridge')
            and (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication) $$,
     'no role of ours logs in or has an attribute of power'
 );
@@ -36,6 +36,12 @@ select ok(pg_has_role('orch_admin', 'orch_worker', 'usage'), 'an admin is a work
 select ok(pg_has_role('orch_operator', 'orch_viewer', 'usage'), 'an operator is a viewer');
 select ok(not pg_has_role('orch_worker', 'orch_viewer', 'member'), 'a worker is no viewer: it sees no payload but that of its own tasks');
 select ok(not pg_has_role('orch_viewer', 'orch_operator', 'member'), 'a viewer is no operator');
+select results_eq(
+    $$ select r.rolname, pg_has_role('orch_bridge', r.oid, 'member'), pg_has_role('orch_bridge', r.oid, 'usage') from pg_roles r
+       where r.rolname in ('orch_admin', 'orch_engine', 'orch_operator', 'orch_viewer', 'orch_worker') order by 1 $$,
+    $$ values ('orch_admin'::name, true, false), ('orch_engine', false, false), ('orch_operator', true, false), ('orch_viewer', true, false), ('orch_worker', true, false) $$,
+    'a bridge can become each of the four, and has the rights of none'
+);
 
 -- Ownership ---------------------------------------------------------------------
 
@@ -102,8 +108,16 @@ select is_empty(
 );
 select results_eq(
     $$ select signature from ours where prosecdef order by 1 $$,
-    $$ values ('_orch.make_partitions(date,integer)') $$,
-    'the only definer function is the steward''s, and it is not public'
+    $$ values ('_orch.make_partitions(date,integer)'), ('orch.create_event_ticket(timestamp with time zone)'), ('orch.engine_time()'), ('orch.export_position(text)'), ('orch.readiness()'),
+        ('orch.set_export_position(text,bigint)'), ('orch.span_page(bigint,integer)'), ('orch.tokens_ended(text[],text[],timestamp with time zone[])'),
+        ('orch.use_event_ticket(bytea)') $$,
+    'the only definer functions are the steward''s and those of bridges'
+);
+select is_empty(
+    $$ select p.oid::regprocedure from pg_proc p, lateral aclexplode(p.proacl) a
+       where p.pronamespace in ('orch'::regnamespace, '_orch'::regnamespace) and p.prosecdef and a.grantee not in (select oid from pg_roles where rolname in ('orch_engine', 'orch_bridge'))
+           and p.proname not in ('create_event_ticket', 'engine_time', 'readiness') $$,
+    'which nobody but a bridge may call, save for three that show nothing'
 );
 select is_empty(
     $$ select signature from ours where prolang = (select oid from pg_language where lanname = 'c') and proparallel <> 'u' $$,
@@ -161,7 +175,11 @@ begin
 end
 $$;
 grant select on relations to public;
-select is_empty($$ select pg_temp.read_all('orch_viewer') $$, 'a viewer can read every view, with all that the views call');
+select results_eq(
+    $$ select pg_temp.read_all('orch_viewer') $$,
+    $$ values ('orch.tokens: permission denied for view tokens') $$,
+    'a viewer can read every view but that of tokens, with all that the views call'
+);
 select is_empty($$ select pg_temp.read_all('orch_admin') $$, 'an admin can read every view');
 
 select * from finish();

@@ -14,7 +14,7 @@ create role rights_nobody;
 begin;
 
 create temp table roles (name) as
-select unnest('{orch_admin,orch_operator,orch_worker,orch_viewer,rights_nobody}'::name[]);
+select unnest('{orch_admin,orch_operator,orch_worker,orch_viewer,orch_bridge,rights_nobody}'::name[]);
 create temp table answers (kind text, object text, role name, granted text, tried text);
 
 -- The SQLSTATE of what a role does, all of which is undone.
@@ -126,7 +126,13 @@ from cells
 group by kind, object
 order by kind, object collate "C";
 
--- What is granted to the public, to a single column, on a day's leaf, by default, or to anybody but our four roles; then kinds of objects that are not looked at above.
+-- All that a bridge may do by itself; what orch.tenant and orch.token say counts in its sessions.
+select kind, object, cell as bridge
+from cells
+where role = 'orch_bridge' and cell <> '-'
+order by kind, object collate "C";
+
+-- What is granted to the public, to a single column, on a day's leaf, by default, or to anybody but our roles; then kinds of objects that are not looked at above.
 select o.object, a.privilege_type, a.grantee::regrole
 from (
     select p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner)), p.pronamespace from pg_proc p
@@ -140,7 +146,7 @@ from (
     select concat('default ', d.defaclobjtype), d.defaclacl, d.defaclnamespace from pg_default_acl d
 ) o (object, acl, namespace), aclexplode(o.acl) a
 where o.namespace in ('orch'::regnamespace, '_orch'::regnamespace)
-    and (a.grantee::regrole::text not in ('orch_engine', 'orch_admin', 'orch_operator', 'orch_worker', 'orch_viewer')
+    and (a.grantee::regrole::text not in ('orch_engine', 'orch_admin', 'orch_operator', 'orch_worker', 'orch_viewer', 'orch_bridge')
         or a.grantee <> 'orch_engine'::regrole and (o.object like '%.%.%' or o.object ~ '_\d{8}$' or o.object like 'default%'));
 select d.classid::regclass::text as kind, case when d.classid in ('pg_proc'::regclass, 'pg_class'::regclass, 'pg_type'::regclass, 'pg_namespace'::regclass) then '' else d.objid::text end as object
 from pg_depend d

@@ -22,7 +22,7 @@ struct worker_choices {
     int concurrency = 4;
     std::string secrets_dir, metrics, id, lease_time, drain = "30s", grace = "5s", until_idle, log = "info", log_format = "text", redis, redis_poll = "5s",
                                                       redis_linger = "2s";
-    bool stop_when_idle = false;
+    bool stop_when_idle = false, notifications = false, refuse_private_addresses = false;
 };
 
 worker *running = nullptr;  // for the signal handler
@@ -68,6 +68,8 @@ int work(session &with, const worker_choices &chosen)
     options.redis_linger = duration(chosen.redis_linger);
     if (chosen.stop_when_idle) options.until_idle = chosen.until_idle.empty() ? std::chrono::seconds(1) : duration(chosen.until_idle);
     options.secrets_dir = chosen.secrets_dir;
+    options.notifications = chosen.notifications;
+    options.refuse_private_addresses = chosen.refuse_private_addresses;
 
     auto handlers = all_handlers(chosen);
     std::map<std::string, int> wanted;  // with a concurrency of its own, or 0
@@ -146,6 +148,8 @@ void add_worker(CLI::App &app, action &chosen)
                      "wait for hints there, and hold no connection meanwhile: redis://[:password@]host[:port][/database] or unix:///socket")
         ->envname("ORCH_REDIS_URL");
     command->add_option("--redis-poll", options->redis_poll, "how often to look without hints, and twelve times as long with them [5s]")->check(is_duration());
+    command->add_flag("--notifications", options->notifications, "send what orch.notify_on asks for, as a bridge does");
+    command->add_flag("--refuse-private-addresses", options->refuse_private_addresses, "send no notification to a loopback, link-local or private address");
     command->add_option("--redis-linger", options->redis_linger, "how long to keep the connection after the last task [2s]")->check(is_duration());
     command->add_option("--log", options->log, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     command->add_option("--log-format", options->log_format, "text, or json: an object a line, with run, task, attempt and trace")

@@ -88,6 +88,7 @@ private:
     void note_end(const leased_task &work, const outcome &ended);
     outcome execute(leased_task &work);
     outcome run_code(leased_task &work);
+    outcome run_notification(leased_task &work);
     void register_code();
     void send_requests();
     void give_up_requests();

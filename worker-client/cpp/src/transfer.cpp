@@ -4,8 +4,12 @@
 
 #include <curl/curl.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -61,6 +65,36 @@ origin origin_of(const std::string &url)
     return found;
 }
 
+bool is_public(uint32_t address)
+{
+    struct block {
+        uint32_t start;
+        int bits;
+    };
+    // Of IANA's registry, those that are not globally reachable.
+    constexpr block blocks[] = {{0x00000000, 8},  {0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8},  {0xA9FE0000, 16}, {0xAC100000, 12}, {0xC0000000, 24},
+                                {0xC0000200, 24}, {0xC0A80000, 16}, {0xC6120000, 15}, {0xC6336400, 24}, {0xCB007100, 24}, {0xE0000000, 3}};
+    return std::ranges::none_of(blocks, [&](const block &b) { return (address ^ b.start) >> (32 - b.bits) == 0; });
+}
+
+bool is_public(const sockaddr &address)
+{
+    if (address.sa_family == AF_INET) {
+        sockaddr_in four{};
+        std::memcpy(&four, &address, sizeof four);
+        return is_public(ntohl(four.sin_addr.s_addr));
+    }
+    if (address.sa_family != AF_INET6) return false;
+    sockaddr_in6 six{};
+    std::memcpy(&six, &address, sizeof six);
+    const auto *bytes = six.sin6_addr.s6_addr;
+    const auto inner = [&](int at) { return static_cast<uint32_t>(bytes[at]) << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3]; };
+    if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) return is_public(inner(12));
+    if (bytes[0] == 0x20 && bytes[1] == 0x02) return is_public(inner(2));  // 6to4
+    if (inner(0) == 0x0064FF9B) return is_public(inner(12));               // NAT64
+    return (bytes[0] & 0xE0) == 0x20 && inner(0) != 0x20010DB8;            // 2000::/3 is what is global
+}
+
 /// One exchange of a request for an answer.
 class transfer {
 public:
@@ -84,6 +118,15 @@ public:
         set(CURLOPT_HEADERFUNCTION, static_cast<curl_write_callback>([](char *bytes, size_t, size_t count, void *self) {
                 return static_cast<transfer *>(self)->take_header({bytes, count});
             }));
+        if (limits.refuse_private) {
+            set(CURLOPT_NOPROXY, "*");
+            set(CURLOPT_OPENSOCKETDATA, this);
+            set(CURLOPT_OPENSOCKETFUNCTION, static_cast<curl_opensocket_callback>([](void *self, curlsocktype, curl_sockaddr *address) -> curl_socket_t {
+                    if (is_public(address->addr)) return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+                    static_cast<transfer *>(self)->was_private_ = true;
+                    return CURL_SOCKET_BAD;
+                }));
+        }
         set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
         if (request.method == "HEAD") set(CURLOPT_NOBODY, 1L);
         if (request.body) {
@@ -162,6 +205,7 @@ private:
         if (result == CURLE_OK) return;
         if (too_large_)
             throw task_error("validation", "too_large", "the answer of " + host_ + " is over the limit of " + std::to_string(limits_.max_body) + " bytes");
+        if (was_private_) throw task_error("validation", "private_address", host_ + " has no public address");
         const std::string why = why_[0] ? why_ : curl_easy_strerror(result);
         switch (result) {
         case CURLE_URL_MALFORMAT:
@@ -206,7 +250,7 @@ private:
     header_list headers_;
     http_answer answer_;
     size_t header_bytes_ = 0;
-    bool too_large_ = false;
+    bool too_large_ = false, was_private_ = false;
     char why_[CURL_ERROR_SIZE] = "";
 };
 

@@ -29,6 +29,7 @@ struct transfer_limits {
     std::optional<std::chrono::steady_clock::time_point> deadline;
     std::stop_token stop;
     size_t max_body = size_t{1} << 20;
+    bool refuse_private = false;  // addresses that are not public; whoever names a host may make its name mean anything
 };
 
 /// Makes a request and waits for its answer, in the calling thread. Throws task_error where no whole answer came: timeout, cancelled, transient, validation.

@@ -11,6 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::string_view notification_handler = "orch.notify", notification_queue = "orch.notifications";
+
 std::string made_up_id(std::mt19937 &dice)
 {
     char host[256] = "host";
@@ -40,6 +42,7 @@ std::string array_of(const std::vector<std::string> &items)
 worker::loop::loop(worker_options given) : options(std::move(given)), pool_([this](leased_task &work) { return execute(work); })
 {
     options.concurrency = std::max(options.concurrency, 1);
+    if (options.notifications && std::ranges::find(options.queues, notification_queue) == options.queues.end()) options.queues.emplace_back(notification_queue);
     if (options.commands) guard_.emplace();
     if (options.id.empty()) options.id = made_up_id(dice_);
     if (!options.redis.empty())
@@ -98,6 +101,7 @@ outcome worker::loop::execute(leased_task &work)
     if (work.executor == "command" && options.commands) return run_command(work, *guard_, options.grace, max_result_, lookup);
     if (work.executor == "http" && options.http) return run_http(work, lookup, max_result_);
     if (work.executor == "code" || work.executor == "query") return run_code(work);
+    if (options.notifications && work.executor == "handler" && work.handler == notification_handler) return run_notification(work);
     const auto found = handlers.find(work.handler);
     if (work.executor != "handler" || found == handlers.end())
         return outcome::failure(error_json("infrastructure", "not_served", "this worker does not serve " + work.executor + " " + work.handler));
@@ -151,6 +155,7 @@ void worker::loop::connect(bool first)
             // This connection waits for hours on purpose. Two statements, since a pooler may refuse the one that its server does not know.
             connection_->query("set statement_timeout = 0");
             connection_->query("set idle_session_timeout = 0");
+            for (const auto &statement : options.session) connection_->query(statement);
             if (known_to_server()) {
                 connection_->enter_pipeline();
                 break;
@@ -167,6 +172,7 @@ void worker::loop::connect(bool first)
             if (options.commands) served.emplace_back(":command");
             if (options.http) served.emplace_back(":http");
             for (const auto &[name, function] : handlers) served.push_back(name);
+            if (options.notifications) served.emplace_back(notification_handler);
             for (const auto &[name, registered] : workflows) served.push_back(":code/" + name.first + "@" + name.second);
             register_code();
             connection_->query("select orch.worker_start($1, $2, $3, $4, $5::jsonb)",

@@ -127,6 +127,9 @@ struct worker_options {
     std::chrono::milliseconds redis_poll{5'000};    ///< How often to look for work while no hints come; about twelve times as long while they do.
     std::chrono::milliseconds redis_linger{2'000};  ///< How long to keep the connection after the last task.
     json metadata = json::object();                 ///< Shown in orch.workers.
+    bool notifications = false;                     ///< Send what orch.notify_on asks for.
+    bool refuse_private_addresses = false;          ///< Send no notification to a loopback, link-local or private address.
+    std::vector<std::string> session{};             ///< Statements for each new connection, like `set role`.
     /// What the worker has to say, and about which task, where it is about one; from its loops' threads. Default: nowhere.
     std::function<void(log_level, const std::string &, const task_context *)> log{};
     std::shared_ptr<orch::observer> observer{};  ///< Hears what is started and ended.

@@ -1,0 +1,61 @@
+// What an operator looks at.
+#include "api/body.hpp"
+#include "api/sql_route.hpp"
+
+namespace orch::bridge {
+
+std::span<const Route> insight_routes()
+{
+    using enum Minimum;
+    static const std::vector<std::string_view> paging = {"limit", "cursor"};
+    static const std::vector<Route> routes = {
+        {http::verb::get,
+         "/workers",
+         viewer,
+         "listWorkers",
+         page("select row_to_json(x), x.worker from (select w.* from orch.workers w where ($2::text is null or w.worker > $2) and ($3::text is null or w.state "
+              "= $3)"
+              " order by w.worker limit $1::int) x",
+              {word_in_query("state", {"alive", "draining", "lost", "stopped"})}),
+         {"state", "limit", "cursor"}},
+        {http::verb::get, "/queues", viewer, "listQueues", items("select q from (select * from orch.queues q order by q.queue, q.tenant) q", {})},
+        {http::verb::get, "/timers", viewer, "listTimers",
+         page("select row_to_json(x), json_build_array(x.due_at, x.run_id, coalesce(x.task_id, '')) from (select t.* from orch.timers t where $2::jsonb is null"
+              " or (t.due_at, t.run_id, coalesce(t.task_id, '')) > (($2::jsonb->>0)::timestamptz, ($2::jsonb->>1)::uuid, $2::jsonb->>2)"
+              " order by t.due_at, t.run_id, coalesce(t.task_id, '') limit $1::int) x",
+              {}),
+         paging},
+        {http::verb::get, "/circuits", viewer, "listCircuits", items("select c from (select * from orch.circuits c order by c.circuit, c.tenant) c", {})},
+        {http::verb::post,
+         "/circuits/{circuit}/reset",
+         operator_,
+         "resetCircuit",
+         with_fields({}, call("select json_build_object('reset', orch.reset_circuit($1))", {in_path("circuit")})),
+         {},
+         BodyKind::json},
+        {http::verb::get, "/signals", viewer, "listSignals",
+         page("select row_to_json(x), json_build_array(x.run_id, x.no) from (select s.* from orch.signals s where $2::jsonb is null"
+              " or (s.run_id, s.no) < (($2::jsonb->>0)::uuid, ($2::jsonb->>1)::int) order by s.run_id desc, s.no desc limit $1::int) x",
+              {}),
+         paging},
+        {http::verb::get, "/approvals", viewer, "listApprovals",
+         page("select row_to_json(x), json_build_array(x.since, x.run_id, x.task_id) from (select a.* from orch.approvals a where $2::jsonb is null"
+              " or (a.since, a.run_id, a.task_id) > (($2::jsonb->>0)::timestamptz, ($2::jsonb->>1)::uuid, $2::jsonb->>2) order by a.since, a.run_id, a.task_id "
+              "limit $1::int) x",
+              {}),
+         paging},
+        {http::verb::get, "/audit", viewer, "listAudit",
+         page("select row_to_json(x), json_build_array(x.at, coalesce(x.run_id::text, ''), x.action, coalesce(x.reason, '')) from (select a.* from orch.audit "
+              "a where "
+              "$2::jsonb is null"
+              " or (a.at, coalesce(a.run_id::text, ''), a.action, coalesce(a.reason, '')) < (($2::jsonb->>0)::timestamptz, $2::jsonb->>1, $2::jsonb->>2, "
+              "$2::jsonb->>3)"
+              " order by a.at desc, coalesce(a.run_id::text, '') desc, a.action desc, coalesce(a.reason, '') desc limit $1::int) x",
+              {}),
+         paging},
+        {http::verb::get, "/checks", viewer, "listChecks", items("select h from orch.health h", {})},
+    };
+    return routes;
+}
+
+}  // namespace orch::bridge
