@@ -110,5 +110,6 @@ select is(orch.export_position('feed'), orch.feed_position(), 'it goes forward o
 select orch.cancel(:'more') as state \gset
 set orch.tenant = 'feed_tenant';
 select orch.cancel(:'other') as state \gset
+reset orch.tenant;
 drop role feed_bridge, feed_viewer;
 select * from finish();

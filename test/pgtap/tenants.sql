@@ -138,6 +138,9 @@ unnest(array[
     'select from orch.worker_start(''tenants_secret'', ''{elsewhere}'') w where w <> ''tenants_secret''',
     'select * from orch.worker_rest(''tenants_secret'') r where r::text ~ ''tenants_secret''',
     'select from orch.worker_stop(''tenants_secret'') s where s <> 0',
+    'select from orch.worker_waits(''tenants_secret'', null) w where w <> 0',
+    -- Signed by the secret of the hook alone, which stands for its tenant.
+    'select orch.receive_hook(''tenants_secret'', ''{}'', ''{"x-hub-signature-256": "sha256=00"}'')',
     'select from orch.register_code(''tenants_secret_code'', ''9'') r where not r.created',
     'select from orch.register(''{"id": "tenants_secret_own", "tasks": {"a": {"noop": true}}}''::text) r where r.version > 1',
     'select from orch.create_token(''tenants_secret_own'', ''viewer'') t where t !~ ''^orch_'''
@@ -150,7 +153,7 @@ grant select on questions to public;
 select is_empty(
     $$ select distinct p.proname from pg_proc p where p.pronamespace = 'orch'::regnamespace
        and p.proname not in ('adopt', 'await_events', 'await_run', 'await_work', 'create_token', 'exchange', 'lease', 'register', 'register_code', 'suspend',
-           'feed_position', 'create_event_ticket', 'engine_time', 'readiness')
+           'await_workers', 'feed_position', 'create_event_ticket', 'engine_time', 'readiness')
        -- Nobody's but a bridge's own, which tells the tenants apart itself.
        and has_function_privilege('orch_admin', p.oid, 'execute')
        and not exists (select from questions where question ~ format('orch\.%s\M', p.proname)) $$,
