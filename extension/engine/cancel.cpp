@@ -31,11 +31,12 @@ std::string_view cancel(Call &call, const RunId &run, bool force)
 
 bool cancel_by_engine(Call &call, const RunId &run)
 {
-    static pg::Statement update("with l as materialized (select r.run_id, r.state from _orch.run_{} r where r.run_id = $1 and r.state in ('q', 'd', 'r', 'p')"
-                                " for update of r skip locked)"
-                                " update _orch.run_{} r set state = 'c', no = r.no + 1,"
-                                " outcome = case when r.state in ('q', 'd') then 'c' else r.outcome end from l where r.run_id = l.run_id returning r.no, l.state",
-                                {UUIDOID});
+    static pg::Statement update(
+        "with l as materialized (select r.run_id, r.state from _orch.run_{} r where r.run_id = $1 and r.state in ('q', 'd', 'r', 'p')"
+        " for update of r skip locked)"
+        " update _orch.run_{} r set state = 'c', no = r.no + 1,"
+        " outcome = case when r.state in ('q', 'd') then 'c' else r.outcome end from l where r.run_id = l.run_id returning r.no, l.state",
+        {UUIDOID});
     static pg::Statement look("select 1 from _orch.run_{} r where r.run_id = $1 and r.state in ('q', 'd', 'r', 'p')", {UUIDOID});
     if (!leaf_exists(day_of(run))) return true;
     const Parameters<1> id = Parameters<1>().add(pg::uuid_datum(run));

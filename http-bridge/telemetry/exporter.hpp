@@ -1,4 +1,5 @@
-// Sends spans to a collector. Of several bridges one does, under an advisory lock of the database; how far it has come is a row there, so that another goes on behind it.
+// Sends spans to a collector. Of several bridges one does, under an advisory lock of the database; how far it has come is a row there, so that another goes on
+// behind it.
 // While the collector is away nothing is kept here but a position.
 #pragma once
 

@@ -1,5 +1,6 @@
--- What a monitor reads every few seconds: from shared memory, statistics and small tables, never from the runs. Names of queues, workflows and circuits are those of the caller's
--- tenant alone; the rest is of the whole database, and for the tenant "default" alone. How many names there can be is bounded: those too many share the label "other".
+-- What a monitor reads every few seconds: from shared memory, statistics and small tables, never from the runs. Names of queues, workflows and circuits are
+-- those of the caller's tenant alone; the rest is of the whole database, and for the tenant "default" alone. How many names there can be is bounded: those
+-- too many share the label "other".
 create or replace view orch.metrics with (security_barrier) as
 with meters as materialized (
     select m.meter, m.tenant, m.label, m.value, m.buckets

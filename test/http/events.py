@@ -142,7 +142,6 @@ def filters():
     before = position()
     runs = [sql("select orch.trigger('two')") for _ in range(3)]
     sql("set orch.tenant = 'other'; select orch.trigger('noop')")
-    other = position()
     until(lambda: sql("select count(*) from orch.runs where state = 'running' and workflow = 'two'") == "0", "the runs")
     last = positions(before)[-1]
 
