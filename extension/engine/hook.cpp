@@ -118,7 +118,7 @@ std::string parsed_body(std::string_view body)
     if (body.empty()) return "null";
     auto parsed = core::parse(body, {.exact_integers = false});
     if (const auto *problem = std::get_if<core::Problem>(&parsed))
-        throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "the body is not JSON: " + problem->message, {}, "Let the sender use application/json."};
+        throw pg::error{ERRCODE_INVALID_TEXT_REPRESENTATION, "the body is not JSON: " + problem->message, {}, "Let the sender use application/json."};
     return std::string(body);
 }
 

@@ -27,7 +27,7 @@ struct Received {
     bool created;
     char state;
 };
-/// `headers` is a jsonb object of texts by their names. Raises 42704 for an unknown hook, 42501 for a delivery that is not signed as it should be, 22023 for a body that cannot be used.
+/// `headers` is a jsonb object of texts by their names. Raises 42704 for an unknown hook, 42501 for a delivery that is not signed as it should be, 22P02 for a body that is no JSON, 22023 for one that the template cannot use.
 Received receive_hook(Call &call, const std::string &name, std::string_view body, Datum headers);
 
 }  // namespace orch::engine

@@ -236,7 +236,7 @@ std::span<const Route> worker_routes()
          "/workers/{worker}/start",
          worker,
          "startWorker",
-         with_fields({{"queues", Member::texts}, {"handlers", Member::texts}, {"version", Member::text}, {"metadata", Member::object}},
+         with_fields({{"queues", Member::texts}, {"handlers", Member::texts}, {"version", Member::text}, {"metadata"}},
                      call("select json_build_object('protocol', 1, 'worker', orch.worker_start($1, coalesce(" ORCH_TEXTS("$3") ", '{default}'), " ORCH_TEXTS(
                               "$4") ", $2::jsonb->>'version', nullif($2::jsonb->'metadata', 'null')))",
                           {in_path("worker"), in_body(), texts_in_body("queues"), texts_in_body("handlers")})),

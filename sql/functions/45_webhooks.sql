@@ -37,7 +37,7 @@ as 'MODULE_PATHNAME', 'orch_receive_hook';
 revoke execute on function orch.receive_hook(text, bytea, jsonb) from public;
 grant execute on function orch.receive_hook(text, bytea, jsonb) to orch_operator, orch_bridge;
 comment on function orch.receive_hook(text, bytea, jsonb) is
-    'Checks the signature of a delivery, given the bytes of its body and its headers as {NAME: TEXT}, and starts a run, once for each id of a delivery. Unknown hook: 42704; a signature that is wrong, missing or old: 42501; a body that cannot be used: 22023.';
+    'Checks the signature of a delivery, given the bytes of its body and its headers as {NAME: TEXT}, and starts a run, once for each id of a delivery. Unknown hook: 42704; a signature that is wrong, missing or old: 42501; a body that is no JSON: 22P02; one that the template cannot use: 22023.';
 
 create or replace function orch.notify_on(
     name text,

@@ -54,6 +54,9 @@ insert into promised values
     ('circuits', 'circuit, tenant, state, failures_in_row, opened_at, half_open_at, waiting'),
     ('metrics', 'place, name, type, unit, help, sample, labels, value'),
     ('audit', 'at, actor, action, run_id, workflow, tenant, reason, details'),
+    ('hooks', 'hook, workflow, format, signature_header, input, tenant, created_at, created_by'),
+    ('notifications', 'name, workflow, events, url, tenant, created_at, created_by'),
+    ('deliveries', 'run_id, notification, event, about, workflow, dead_letter, at, state, attempts, finished_at, tenant'),
     ('tokens', 'name, role, tenant, created_at, created_by, expires_at, revoked_at, last_used_at'),
     ('health', 'check, status, detail, hint');
 select is(

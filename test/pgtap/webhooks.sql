@@ -46,7 +46,7 @@ select is(pg_temp.code($$ select * from orch.receive_hook('push', '{"ref": 9}', 
 select is(pg_temp.code(format($$ select * from orch.receive_hook('push', '{"ref": 8}', '{"X-Hub-Signature-256": "sha256=%s"}') $$, pg_temp.signed('{"ref": 9}', 'It''s a Secret to Everybody'))),
     '42501', 'and that of another body');
 select is(pg_temp.code($$ select * from orch.receive_hook('pull', '{"ref": 9}', '{}') $$), '42704', 'an unknown hook is unknown');
-select is(pg_temp.code($$ select pg_temp.github('push', 'ref=9', 'It''s a Secret to Everybody') $$), '22023', 'a body that is no JSON is refused, once its signature is right');
+select is(pg_temp.code($$ select pg_temp.github('push', 'ref=9', 'It''s a Secret to Everybody') $$), '22P02', 'a body that is no JSON is refused, once its signature is right');
 select is(pg_temp.code($$ select pg_temp.github('push', 'ref=9', 'another secret of it') $$), '42501', 'and not looked at before');
 select is(pg_temp.starts('{"ref": 9}'), 0::bigint, 'what was refused started nothing');
 
