@@ -317,7 +317,7 @@ CASES = {
             {"status": 409, "what": "one that is resolved", "path": lambda: {"id": sql("select min(id) from orch.dead_letters where resolution is not null")}},
         ]
     },
-    "listWorkers": {"steps": [{"status": 200}, {"status": 200, "query": {"state": "stopped"}}]},
+    "listWorkers": {"moves": True, "steps": [{"status": 200}, {"status": 200, "query": {"state": "stopped"}}]},
     "listQueues": PAGE,
     "listTimers": {**PAGE, "moves": True},
     "listCircuits": {"empty_for_others": True, "steps": [{"status": 200, "then": items(lambda l: l[0]["circuit"] == "shop", "not the one")}]},

@@ -45,6 +45,7 @@ def masked(lines):
         line = re.sub(r"\b\d+(\.\d+)? (ms|s)\b", "DURATION", line)
         line = re.sub(r"process id \d+", "process id PID", line)
         line = re.sub(r"\b[A-Za-z0-9_-]{40,80}\b", "LEASE", line)
+        line = re.sub(r"\b[0-9a-f]{32}\b", "REQUEST", line)
         line = re.sub(r"\s+", " ", line).strip()
         if line:
             result.append(line)
