@@ -145,7 +145,7 @@ from pg_class c
 where c.relnamespace in ('orch'::regnamespace, '_orch'::regnamespace) and c.relkind in ('r', 'p', 'v', 'S');
 grant select on things to public;
 set session authorization access_bridge;
-select results_eq($$ select thing from things where pg_temp.can(statement) $$, $$ values ('orch.admit(bytea,text,text)'), ('orch.receive_hook(text,bytea,jsonb)') $$, 'a bridge''s role can ask whom it lets in and hand on what is signed, and nothing else');
+select results_eq($$ select thing from things where pg_temp.can(statement) $$, $$ values ('orch.admit(bytea,text,text)'), ('orch.receive_hook(text,bytea,jsonb)') $$, 'a bridge''s role can ask whom it lets in and for the time, hand on what is signed, and nothing else');
 select is(pg_temp.code($$ set local role orch_engine $$), '42501', 'it cannot become the engine');
 select is(pg_temp.code($$ select pg_read_file('postgresql.conf') $$), '42501', 'nor read files');
 select lives_ok(format('set local role %I', r), format('it can become %s', r)) from unnest(array['orch_viewer', 'orch_operator', 'orch_worker', 'orch_admin']) r;
