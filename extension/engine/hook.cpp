@@ -172,7 +172,8 @@ std::optional<std::string> create_hook(Call &call, const HookDefinition &d)
     if (insert.processed() == 0)
         throw pg::error{
             ERRCODE_DUPLICATE_OBJECT, "hook " + core::in_quotes(d.name) + " already exists", {}, "Drop it first, in the same transaction, to change it."};
-    audit(call, {.action = "create_hook", .tenant = tenant, .workflow = d.workflow, .details = {{"hook", d.name}, {"format", core::hook_format_name(*format)}}});
+    audit(call,
+          {.action = "create_hook", .tenant = tenant, .workflow = d.workflow, .details = {{"hook", d.name}, {"format", core::hook_format_name(*format)}}});
     return secret.made;
 }
 

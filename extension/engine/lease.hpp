@@ -16,6 +16,9 @@ struct WorkerIdentity {
 /// Raises 22023 where no worker of a caller may be called that.
 void require_worker_name(std::string_view name);
 
+/// The tenant whose workers a role speaks for in this session; empty for those that serve all of them.
+std::string tenant_of_workers(Oid role);
+
 /// The worker of that name, known to rows and memory; an unknown one gets the defaults.
 WorkerIdentity know_worker(Call &call, std::string_view name);
 

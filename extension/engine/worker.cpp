@@ -17,12 +17,6 @@ const std::vector<std::string> &default_handlers()
 // Runners have no tenant of their own, nor have the workers of a session that acts for all.
 constexpr std::string_view any_tenant;
 
-std::string tenant_of_workers(Call &call)
-{
-    std::string tenant = call.tenant();
-    if (tenant == all_tenants) tenant = any_tenant;
-    return tenant;
-}
 
 struct WorkerRow {
     int32 worker_id;
@@ -84,6 +78,13 @@ WorkerIdentity declare(Call &call, std::string_view tenant, std::string_view nam
 
 }  // namespace
 
+std::string tenant_of_workers(Oid role)
+{
+    std::string tenant = tenant_of(role);
+    if (tenant == all_tenants) tenant = any_tenant;
+    return tenant;
+}
+
 void require_worker_name(std::string_view name)
 {
     if (name.empty() || name.size() > 128)
@@ -96,7 +97,7 @@ WorkerIdentity know_worker(Call &call, std::string_view name)
 {
     static pg::Statement select("select worker_id, queues, handlers from _orch.worker where worker = $1 and tenant = $2", {TEXTOID, TEXTOID});
     require_worker_name(name);
-    const std::string tenant = tenant_of_workers(call);
+    const std::string tenant = tenant_of_workers(call.caller());
     const int slot = shared::worker_find(tenant, name);
     if (slot != shared::no_slot)
         if (const int32 id = shared::worker_id_of(slot); id > 0) {
@@ -114,7 +115,7 @@ WorkerIdentity start_worker(Call &call, std::string_view name, const WorkerDecla
     require_worker_name(name);
     if (declaration.queues.empty()) throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "a worker needs at least one queue", {}, {}};
     if (declaration.handlers) check_handlers(*declaration.handlers);
-    return declare(call, tenant_of_workers(call), name, declaration);
+    return declare(call, tenant_of_workers(call.caller()), name, declaration);
 }
 
 WorkerIdentity know_runner(Call &call, std::string_view name, const std::string &role)

@@ -185,7 +185,7 @@ Datum await_run(FunctionCallInfo fcinfo)
 int slot_of(pg::NonAtomic &outer, const std::string &name)
 {
     for (;;) {
-        const int slot = shared::worker_find(engine::tenant_of(GetUserId()), name);
+        const int slot = shared::worker_find(engine::tenant_of_workers(GetUserId()), name);
         if (slot != shared::no_slot && shared::worker_id_of(slot) > 0) return slot;
         pg::in_short_transaction(outer, [&] {
             Call call;

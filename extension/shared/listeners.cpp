@@ -54,7 +54,8 @@ void listen_for_workers()
         return false;
     });
     if (!listening)
-        throw pg::error{ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "too many sessions wait for workers of others: the limit is " + std::to_string(max_listeners), {}, {}};
+        throw pg::error{
+            ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "too many sessions wait for workers of others: the limit is " + std::to_string(max_listeners), {}, {}};
 }
 
 std::vector<int32_t> take_woken_workers()
@@ -119,7 +120,9 @@ bool worker_waits_with(int slot, int pid)
     });
     wakes.flush();
     if (answer == Answer::stranger)
-        throw pg::error{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "process " + std::to_string(pid) + " does not wait for workers", {},
+        throw pg::error{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                        "process " + std::to_string(pid) + " does not wait for workers",
+                        {},
                         "Its session has to CALL orch.await_workers first."};
     return answer == Answer::waits;
 }

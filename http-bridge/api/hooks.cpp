@@ -93,20 +93,21 @@ std::span<const Route> hook_routes()
          "/hooks",
          admin,
          "createHook",
-         with_fields({{"hook", Member::text, true},
-                      {"workflow", Member::text, true},
-                      {"secret", Member::text},
-                      {"input"},
-                      {"format", Member::text},
-                      {"signature_header", Member::text}},
-                     call("select json_build_object('hook', b.body->>'hook', 'path', '/api/v1/hooks/' || (b.body->>'hook'), 'secret', orch.create_hook(b.body->>'hook', "
-                          "b.body->>'workflow', b.body->>'secret', nullif(b.body->'input', 'null'), coalesce(b.body->>'format', 'github'), b.body->>'signature_header'))"
-                          " from (select $1::jsonb) b(body)",
-                          {in_body()}, 201)),
+         with_fields(
+             {{"hook", Member::text, true},
+              {"workflow", Member::text, true},
+              {"secret", Member::text},
+              {"input"},
+              {"format", Member::text},
+              {"signature_header", Member::text}},
+             call(
+                 "select json_build_object('hook', b.body->>'hook', 'path', '/api/v1/hooks/' || (b.body->>'hook'), 'secret', orch.create_hook(b.body->>'hook', "
+                 "b.body->>'workflow', b.body->>'secret', nullif(b.body->'input', 'null'), coalesce(b.body->>'format', 'github'), b.body->>'signature_header'))"
+                 " from (select $1::jsonb) b(body)",
+                 {in_body()}, 201)),
          {},
          BodyKind::json},
-        {http::verb::delete_, "/hooks/{hook}", admin, "dropHook",
-         dropped("select 'true' where orch.drop_hook($1)", {in_path("hook")}, "hook")},
+        {http::verb::delete_, "/hooks/{hook}", admin, "dropHook", dropped("select 'true' where orch.drop_hook($1)", {in_path("hook")}, "hook")},
         {http::verb::post, "/hooks/{hook}", nobody, "receiveHook", receive, {}, BodyKind::raw, {delivery_limit}},
     };
     return routes;
@@ -120,17 +121,21 @@ std::span<const Route> notification_routes()
          "/notifications",
          viewer,
          "listNotifications",
-         page("select row_to_json(n), n.name from (select n.* from orch.notifications n where ($2::text is null or n.name > $2) order by n.name limit $1::int) n", {}),
+         page("select row_to_json(n), n.name from (select n.* from orch.notifications n where ($2::text is null or n.name > $2) order by n.name limit $1::int) "
+              "n",
+              {}),
          {"limit", "cursor"}},
         {http::verb::post,
          "/notifications",
          admin,
          "notifyOn",
-         with_fields({{"name", Member::text, true}, {"workflow", Member::text}, {"url", Member::text, true}, {"events", Member::texts}, {"secret", Member::text}},
-                     call("select json_build_object('name', b.body->>'name', 'secret', orch.notify_on(b.body->>'name', b.body->>'workflow', b.body->>'url',"
-                          " coalesce((select array_agg(e) from jsonb_array_elements_text(nullif(b.body->'events', 'null')) e), '{run_failed,run_timed_out,dead_letter}'),"
-                          " b.body->>'secret')) from (select $1::jsonb) b(body)",
-                          {in_body()}, 201)),
+         with_fields(
+             {{"name", Member::text, true}, {"workflow", Member::text}, {"url", Member::text, true}, {"events", Member::texts}, {"secret", Member::text}},
+             call("select json_build_object('name', b.body->>'name', 'secret', orch.notify_on(b.body->>'name', b.body->>'workflow', b.body->>'url',"
+                  " coalesce((select array_agg(e) from jsonb_array_elements_text(nullif(b.body->'events', 'null')) e), "
+                  "'{run_failed,run_timed_out,dead_letter}'),"
+                  " b.body->>'secret')) from (select $1::jsonb) b(body)",
+                  {in_body()}, 201)),
          {},
          BodyKind::json},
         {http::verb::delete_, "/notifications/{name}", admin, "dropNotification",

@@ -40,7 +40,7 @@ public:
     Leased &operator=(Leased &&) = default;
     ~Leased()
     {
-        if (leases_.empty()) return;
+        if (leases_.empty() || bridge_->loop.stopped()) return;
         asio::co_spawn(
             bridge_->loop,
             [&bridge = *bridge_, principal = std::move(principal_), leases = nlohmann::json(leases_).dump()]() -> asio::awaitable<void> {
@@ -136,8 +136,8 @@ std::string answer_of(const Leased &leased, const std::string &cancel)
 asio::awaitable<std::string> cancelled_leases(Bridge &bridge, const Wanted &wanted)
 {
     Params params{wanted.worker};
-    const Rows rows =
-        co_await bridge.pool.run(wanted.principal, "select string_agg(to_json(h.lease)::text, ',') from orch.heartbeat($1) h where h.status = 'cancel'", std::move(params));
+    const Rows rows = co_await bridge.pool.run(
+        wanted.principal, "select string_agg(to_json(h.lease)::text, ',') from orch.heartbeat($1) h where h.status = 'cancel'", std::move(params));
     co_return rows.text(0, 0);
 }
 
@@ -178,7 +178,8 @@ std::chrono::milliseconds wait_of(const Request &request)
 
 asio::awaitable<Response> lend(Bridge &bridge, Request &request, bool exchanges)
 {
-    Wanted wanted{request.principal, request.in_path("worker"), request.body, exchanges, Polls::Clock::now() + std::min<std::chrono::milliseconds>(wait_of(request), longest_poll)};
+    Wanted wanted{request.principal, request.in_path("worker"), request.body, exchanges,
+                  Polls::Clock::now() + std::min<std::chrono::milliseconds>(wait_of(request), longest_poll)};
     Leased found = co_await lease_now(bridge, wanted);
     const auto first = std::make_shared<Leased>(std::move(found));
     Response response;
@@ -248,19 +249,18 @@ std::span<const Route> worker_routes()
          "/workers/{worker}/heartbeat",
          worker,
          "sendHeartbeat",
-         with_fields({{"details", Member::object}},
-                     call("select json_build_object('leases', coalesce(json_agg(" ORCH_STATUSES
-                          "), '[]')) from orch.heartbeat($1, nullif($2::jsonb->'details', 'null')) r",
-                          {in_path("worker"), in_body()})),
+         with_fields({{"details", Member::object}}, call("select json_build_object('leases', coalesce(json_agg(" ORCH_STATUSES
+                                                         "), '[]')) from orch.heartbeat($1, nullif($2::jsonb->'details', 'null')) r",
+                                                         {in_path("worker"), in_body()})),
          {},
          BodyKind::json},
         {http::verb::post,
          "/workers/{worker}/release",
          worker,
          "releaseTasks",
-         with_fields({{"leases", Member::texts, true}},
-                     call("select json_build_object('refused', coalesce(json_agg(" ORCH_STATUSES "), '[]')) from orch.release(coalesce(" ORCH_TEXTS("$1") ", '{}')) r",
-                          {texts_in_body("leases")})),
+         with_fields({{"leases", Member::texts, true}}, call("select json_build_object('refused', coalesce(json_agg(" ORCH_STATUSES
+                                                             "), '[]')) from orch.release(coalesce(" ORCH_TEXTS("$1") ", '{}')) r",
+                                                             {texts_in_body("leases")})),
          {},
          BodyKind::json},
         {http::verb::post,

@@ -63,7 +63,7 @@ struct Polls::State : std::enable_shared_from_this<Polls::State> {
     };
 
     asio::any_io_executor executor;
-    Pool pool;  ///< of one connection: the session that waits
+    Pool pool;            ///< of one connection: the session that waits
     std::string process;  ///< its id in the server, empty while there is none
     bool listens = false, stopped = false;
     std::unordered_multimap<int, Poll *> polls;            ///< by the worker's number

@@ -24,7 +24,8 @@ outcome tried_again(outcome failed)
 outcome judged(const http_answer &answer, const std::string &host)
 {
     if (answer.status >= 200 && answer.status < 300) return outcome::success({{"status", answer.status}});
-    auto error = error_json(answer.status >= 500 ? "transient" : "handler", std::to_string(answer.status), host + " answered with status " + std::to_string(answer.status));
+    auto error = error_json(answer.status >= 500 ? "transient" : "handler", std::to_string(answer.status),
+                            host + " answered with status " + std::to_string(answer.status));
     if (answer.retry_after_seconds > 0) error["retry_after_seconds"] = answer.retry_after_seconds;
     auto failed = outcome::failure(error);
     // Whoever is gone for good says so; all else may be a mistake that somebody mends.
