@@ -17,13 +17,17 @@ namespace {
 
 using namespace core::task_state;
 
+core::Json json_from(const std::string &text)
+{
+    auto parsed = core::parse(text, {.max_bytes = SIZE_MAX, .exact_integers = false});
+    if (auto *problem = std::get_if<core::Problem>(&parsed)) throw expression_error{"template_unresolved", problem->message};
+    return std::get<core::Json>(std::move(parsed));
+}
+
 core::Json resolved(Document &document, const core::PlannedTask &task, const core::Json &value)
 {
     // What code made has no templates: braces in it are its own.
-    if (!task.has_templates) return value;
-    auto parsed = core::parse(document.resolve(task, value), {.max_bytes = SIZE_MAX, .exact_integers = false});
-    if (auto *problem = std::get_if<core::Problem>(&parsed)) throw expression_error{"template_unresolved", problem->message};
-    return std::get<core::Json>(std::move(parsed));
+    return task.has_templates ? json_from(document.resolve(task, value)) : value;
 }
 
 constexpr int64 longest_sleep_us = INT64CONST(100) * 366 * USECS_PER_DAY;
@@ -120,11 +124,21 @@ InlineResult wait_for_approval(Call &call, const core::PlannedTask &task, const 
 // Whether a start does what must not be done for a row that another one decides at this moment.
 bool has_effects(core::Executor executor) { return executor == core::Executor::signal || executor == core::Executor::workflow; }
 
+// That of the definition, unless a redrive gave another.
+std::string input_now(const TaskRef &ref, const core::PlannedTask &task, Document &document)
+{
+    static pg::Statement given("select input from _orch.task_{} where run_id = $1 and task_no = $2 and input is not null", {UUIDOID, INT4OID});
+    if (task.input.is_null()) return "null";
+    const pg::Rows rows = given.run_on(day_of(ref.run), pg::Parameters<2>().add(pg::uuid_datum(ref.run)).add(Int32GetDatum(ref.task_no)));
+    if (!rows.empty()) return pg::json_text_of(rows.get(0, 1));
+    return task.has_templates ? document.resolve(task, task.input) : core::to_text(task.input);
+}
+
 InlineResult run_here(Call &call, const TaskRef &ref, const Version &version, const core::PlannedTask &task, char from, Document &document)
 {
     if (has_effects(task.executor) && !hold_row(ref, from)) return {};
     switch (task.executor) {
-    case core::Executor::noop: return over(task.input.is_null() ? "null" : document.resolve(task, task.input));
+    case core::Executor::noop: return over(input_now(ref, task, document));
     case core::Executor::decision: {
         const core::Json d = resolved(document, task, task.definition);
         const bool result = core::decide(*core::member(d, "left"), core::member(d, "op")->get<std::string>(), *core::member(d, "right"));
@@ -136,7 +150,7 @@ InlineResult run_here(Call &call, const TaskRef &ref, const Version &version, co
     case core::Executor::approval: return wait_for_approval(call, task, resolved(document, task, task.definition));
     case core::Executor::workflow: {
         const core::Json definition = resolved(document, task, task.definition);
-        const core::Json input = task.input.is_null() ? core::Json() : resolved(document, task, task.input);
+        const core::Json input = json_from(input_now(ref, task, document));
         return start_child(call, ref, version, task, definition, input);
     }
     default: return {ready};

@@ -169,7 +169,7 @@ Datum keep(const std::string &json)
     return kept;
 }
 
-// Fills spec and input; false with the reason where a template of the task does not resolve.
+// Fills spec and input, the latter unless a row of the task gave its own; false with the reason where a template does not resolve.
 bool describe(Call &call, const Version &version, LeasedTask &leased, expression_error &why)
 {
     const int32 t = leased.task_no;
@@ -181,7 +181,7 @@ bool describe(Call &call, const Version &version, LeasedTask &leased, expression
     if (!task.has_templates) {
         if (!version.specs[t]) version.specs[t] = keep(core::to_text(core::spec_of(task)));
         leased.spec = version.specs[t];
-        if (task.input.is_null()) return true;
+        if (leased.input || task.input.is_null()) return true;
         if (!version.inputs[t]) version.inputs[t] = keep(core::to_text(task.input));
         leased.input = version.inputs[t];
         return true;
@@ -192,7 +192,7 @@ bool describe(Call &call, const Version &version, LeasedTask &leased, expression
         Document document(leased.run, version);
         if (task.references_run) document.facts(facts_of(leased.run));
         leased.spec = pg::jsonb_datum(document.resolve_spec(task));
-        if (!task.input.is_null()) leased.input = pg::jsonb_datum(document.resolve(task, task.input));
+        if (!leased.input && !task.input.is_null()) leased.input = pg::jsonb_datum(document.resolve(task, task.input));
         return true;
     } catch (const expression_error &e) {
         why = e;
@@ -301,6 +301,7 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
         LeasedTask leased{core::encode_lease({t.run, t.task_no, t.attempt, token}), t.run, t.task_no, t.attempt, &version, {}, {}, {}, {}};
         call.events().add({t.run, t.task_no, t.no, EventKind::task_started, t.attempt, actor});
         shared::on_commit_timing(shared::Timing::queueing, version.tenant, task.queue, call.now() - t.ready_at);
+        leased.input = t.input;
         expression_error why;
         if (!describe(call, version, leased, why)) {
             unresolved.push_back({{t.run, t.task_no, t.version_id, t.no, worker.worker_id, t.attempt, t.attempts_before, call.now()},
@@ -313,8 +314,7 @@ std::vector<LeasedTask> lease(Call &call, const WorkerIdentity &worker, int max_
             continue;
         }
         if (auto told = progress.find({t.run, t.task_no}); told != progress.end()) leased.spec = with_progress(*leased.spec, told->second);
-        if (t.input) leased.input = t.input;
-        else if (auto input = inputs.find(t.run); t.task_no == 0 && input != inputs.end()) leased.input = input->second;
+        if (auto input = inputs.find(t.run); !t.input && t.task_no == 0 && input != inputs.end()) leased.input = input->second;
         if (auto trace = traces.find(t.run); trace != traces.end()) leased.traceparent = trace->second;
         if (task.timeout_seconds > 0) {
             leased.deadline_at = call.now() + static_cast<int64>(task.timeout_seconds * USECS_PER_SEC);

@@ -203,4 +203,26 @@ call orch.await_run(:'run', '20 s');
 select is((select string_agg(task_id || ' ' || kind, ', ' order by pos) from orch.events where run_id = :'run' and task_id is not null),
     'z task_started, z task_succeeded, y task_started, y task_succeeded, x task_started, x task_succeeded', 'is told in the order of cause and effect');
 
+-- An input that did not resolve is replaced, not resolved again.
+select orch.register('{"id": "ends-unresolved", "defaults": {"queue": "ends"}, "tasks": {"here": {"noop": true, "input": "{{ input.missing }}"}}}');
+select orch.register('{"id": "ends-unresolved-leased", "defaults": {"queue": "ends"}, "tasks": {"there": {"handler": "noop", "input": "{{ input.missing }}"}}}');
+select orch.trigger('ends-unresolved') as here, orch.trigger('ends-unresolved-leased') as there \gset
+call orch.await_run(:'here', '20 s');
+select is((select count(*) from orch.lease('ends')), 0::bigint, 'a task whose input does not resolve is not given out');
+call orch.await_run(:'there', '20 s');
+select bag_eq(
+    format('select run_id, error ->> ''code'' from orch.dead_letters where run_id in (%L, %L)', :'here', :'there'),
+    format('values (%L::uuid, ''template_unresolved''), (%L, ''template_unresolved'')', :'here', :'there'),
+    'a template that finds nothing is a dead letter, here and at a worker'
+);
+select is(
+    (select count(*) from orch.dead_letters as d cross join lateral orch.redrive(d.id, input => '{"found": 1}') where d.run_id in (:'here', :'there')), 2::bigint,
+    'both are redriven with an input'
+);
+call orch.await_run(:'here', '20 s');
+select is(orch.result(:'here'), '{"found": 1}', 'which is what the one in the engine goes on with');
+call pg_temp.lease_soon('ends');
+select is((select input from orch.tasks where run_id = :'there'), '{"found": 1}', 'and the one at a worker');
+select is(pg_temp.run(:'there'), 'running', 'that runs');
+
 select * from finish();
