@@ -64,7 +64,8 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
     also_in_environment(app, "database-connections", options.database_connections, "connections to the database at most")->check(CLI::Range(1, 1000));
     also_in_environment(app, "waits", options.waits, "requests that may sleep in the database at once, each on a connection of its own")
         ->check(CLI::Range(1, 1000));
-    also_in_environment(app, "deliveries", options.deliveries, "notifications sent at once; 0 leaves them to other bridges and workers")->check(CLI::Range(0, 1000));
+    also_in_environment(app, "deliveries", options.deliveries, "notifications sent at once; 0 leaves them to other bridges and workers")
+        ->check(CLI::Range(0, 1000));
     app.add_flag("--refuse-private-addresses", options.refuse_private_addresses, "send no notification to a loopback, link-local or private address")
         ->envname("ORCH_BRIDGE_REFUSE_PRIVATE_ADDRESSES");
     also_in_environment(app, "max-connections", options.max_connections, "clients at once")->check(CLI::Range(1, 1000000));
@@ -91,7 +92,8 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
         also_in_environment(app, time.name, time.seconds, time.text)->check(CLI::Range(0.1, 86400.0));
     }
     also_in_environment(app, "cors-origin", options.cors_origins, "an origin (https://example.org) whose pages may call; repeatable")->delimiter(',');
-    also_in_environment(app, "otlp-endpoint", options.otlp_endpoint, "URL of an OpenTelemetry collector (OTLP over HTTP) that gets runs and attempts as spans; headers by OTEL_EXPORTER_OTLP_HEADERS");
+    also_in_environment(app, "otlp-endpoint", options.otlp_endpoint,
+                        "URL of an OpenTelemetry collector (OTLP over HTTP) that gets runs and attempts as spans; headers by OTEL_EXPORTER_OTLP_HEADERS");
     also_in_environment(app, "share", options.share, "folder of the files for browsers; ../share/orch/bridge beside the program's own unless given");
     also_in_environment(app, "log-level", options.log_level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     also_in_environment(app, "trusted-proxy", options.trusted_proxies,

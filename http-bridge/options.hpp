@@ -23,8 +23,8 @@ struct Options {
 
     std::chrono::milliseconds keep_alive{15000};  ///< between the comments that an idle stream of events gets
     std::string otlp_endpoint;                    ///< where spans go; nowhere without it
-    int deliveries = 8;                    ///< notifications sent at once; 0: others send them
-    bool refuse_private_addresses = false;  ///< of receivers of notifications
+    int deliveries = 8;                           ///< notifications sent at once; 0: others send them
+    bool refuse_private_addresses = false;        ///< of receivers of notifications
 
     std::vector<std::string> cors_origins;
     std::string share;  ///< the folder of the files that are served; empty: ../share/orch/bridge of the program's own

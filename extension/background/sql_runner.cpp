@@ -46,7 +46,8 @@ struct Runner {
     Caught error;  // how the statement went wrong, for the turn that says so
     std::string error_class;
     std::vector<engine::LogLine> notices;
-    std::string cost;  // empty where it did not come to run
+    std::string cost;            // empty where it did not come to run
+    bool keeping_books = false;  // what fails now is the engine's, not the statement's
 };
 
 Runner *runner;  // leaked: it lives as long as the process
@@ -103,6 +104,7 @@ std::string run_cancellable(const Job &job)
 bool run_one(void *)
 {
     const Job &job = *runner->job;
+    runner->keeping_books = true;
     {
         const core::Lease lease = *core::decode_lease(job.lease);
         Call call;
@@ -110,13 +112,17 @@ bool run_one(void *)
         call.finish();
         if (!held) raise_lost();
     }
+    runner->keeping_books = false;
     const std::string output = run_cancellable(job);
     Call call;
+    const Datum result = pg::jsonb_datum(output);
+    runner->keeping_books = true;
     const WorkerIdentity worker = identity(call);
     engine::append_log(call, job.task, job.attempt, take_notices());
-    if (settle_job(call, worker, pg::jsonb_datum(output), std::nullopt, pg::jsonb_datum(cost_of_sql())) != SettleStatus::ok) raise_lost();
+    if (settle_job(call, worker, result, std::nullopt, pg::jsonb_datum(cost_of_sql())) != SettleStatus::ok) raise_lost();
     take_next(call, worker);
     call.finish();
+    runner->keeping_books = false;  // constraints and triggers that were put off to the commit
     return false;
 }
 
@@ -155,7 +161,7 @@ bool classify_failure()
     const bool interrupted = runner->error.code == "57014";
     if (interrupted && timed_out()) runner->error_class = "timeout";
     else if (told_to_stop) runner->error_class = "cancelled";
-    else runner->error_class = core::error_class_name(core::class_of_sqlstate(runner->error.code));
+    else runner->error_class = core::error_class_name(runner->keeping_books ? core::ErrorClass::infrastructure : core::class_of_sqlstate(runner->error.code));
     return !interrupted || told_to_stop || timed_out();
 }
 

@@ -59,21 +59,20 @@ void require_token_name(const std::string &name)
 // A bridge speaks for one tenant at a time; whoever administers the database itself may choose any.
 std::string tenant_for(const Call &call, const std::optional<std::string> &wanted)
 {
-    const std::string own = call.tenant();
-    if (!wanted || *wanted == own) return own;
-    if (pg::is_bridge_session())
+    const std::string own = call.tenant(), tenant = wanted.value_or(own);
+    if (tenant != own && pg::is_bridge_session())
         throw pg::error{ERRCODE_INSUFFICIENT_PRIVILEGE,
-                        "a token of tenant " + core::in_quotes(own) + " cannot create one of tenant " + core::in_quotes(*wanted),
+                        "a token of tenant " + core::in_quotes(own) + " cannot create one of tenant " + core::in_quotes(tenant),
                         {},
                         "Create it with SQL, as a member of orch_admin."};
-    const bool good = !wanted->empty() && wanted->size() <= 128 &&
-                      std::none_of(wanted->begin(), wanted->end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
+    const bool good = tenant != all_tenants && !tenant.empty() && tenant.size() <= 128 &&
+                      std::none_of(tenant.begin(), tenant.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
     if (!good)
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE,
-                        core::in_quotes(*wanted) + " cannot be the name of a tenant",
+                        core::in_quotes(tenant) + " cannot be the name of a tenant",
                         {},
-                        "A name has 1 to 128 bytes and no control character."};
-    return *wanted;
+                        "A name has 1 to 128 bytes and no control character, and is not *."};
+    return tenant;
 }
 
 core::Rate rate_of_tokens() { return core::Rate::of(settings::http_rate, settings::http_burst_s); }

@@ -69,6 +69,7 @@ CodeMain require_main(const Call &call, const std::string &text, Taking taking, 
     refused.lease_text = text;
     refused.lease = lease;
     refused.status = why;
+    refused.foreign = lease && is_foreign_lease(call, nullptr, *lease);
     raise_refusal(refused);
 }
 

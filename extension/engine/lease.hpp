@@ -10,6 +10,7 @@ struct WorkerIdentity {
     std::string name;
     int32 worker_id;
     int slot;
+    std::string tenant;  // empty: a runner, which works for all
 };
 
 /// Raises 22023 where no worker of a caller may be called that.

@@ -29,8 +29,8 @@ struct Registered {
 };
 
 struct RegisterOptions {
-    bool must_be_new = false;          // raise 42710 where the workflow exists
-    std::optional<int32> if_version;   // raise OR021 unless this version is the current one; 0 stands for none
+    bool must_be_new = false;         // raise 42710 where the workflow exists
+    std::optional<int32> if_version;  // raise OR021 unless this version is the current one; 0 stands for none
 };
 
 /// Stores a definition without errors as the next version of its workflow, unless the current one is equal to it.

@@ -41,8 +41,11 @@ bool too_large(Settlement &s)
     return s.size > static_cast<size_t>(settings::max_result_bytes);
 }
 
-// A worker holds leases of its own tenant alone; who only shows a lease is asked for his.
-bool is_foreign(const Call &call, const WorkerIdentity *worker, const Version &version) { return !worker && version.tenant != call.tenant(); }
+// Nobody settles for another tenant, nor leaves a word in its history.
+bool is_foreign(const Call &call, const WorkerIdentity *worker, const Version &version)
+{
+    return worker ? !worker->tenant.empty() && worker->tenant != version.tenant : version.tenant != call.tenant();
+}
 
 // Successes in one statement: rows that are running under that very lease become succeeded.
 std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker, std::vector<Settlement *> &successes)
@@ -90,6 +93,7 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
                 // This transaction is rolled back with what it changed.
                 if (is_foreign(call, worker, version)) {
                     s.status = SettleStatus::lost;
+                    s.foreign = true;
                     raise_refusal(s);
                 }
                 tell_circuit(version, {id, no}, core::CircuitOutcome::success, rows.maybe(i, 6));
@@ -168,14 +172,25 @@ void classify(const Call &call, const Index &open, const WorkerIdentity *worker)
             pg::Rows rows = select.run_on(day, Parameters<2>().add(run.array()).add(task_no.array()));
             for (uint64 i = 0; i < rows.count(); i++) {
                 Row row{rows.letter(i, 3), rows.int2(i, 4), {}, rows.int4(i, 6), rows.maybe(i, 7)};
-                if (is_foreign(call, worker, version_of(rows.int4(i, 8)))) continue;
+                const bool foreign = is_foreign(call, worker, version_of(rows.int4(i, 8)));
                 if (auto token = rows.maybe(i, 5)) row.token = DatumGetInt64(*token);
-                for (Settlement *s : open.at({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)})) s->status = status_by_row(*s, row, worker);
+                for (Settlement *s : open.at({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)})) {
+                    s->foreign = foreign;
+                    s->status = foreign ? SettleStatus::lost : status_by_row(*s, row, worker);
+                }
             }
         });
 }
 
 }  // namespace
+
+bool is_foreign_lease(const Call &call, const WorkerIdentity *worker, const core::Lease &lease)
+{
+    static pg::Statement select("select r.version_id from _orch.run_{} r where r.run_id = $1", {UUIDOID});
+    if (!leaf_exists(day_of(lease.run_id))) return false;
+    const pg::Rows rows = select.run_on(day_of(lease.run_id), Parameters<1>().add(pg::uuid_datum(lease.run_id)));
+    return !rows.empty() && is_foreign(call, worker, version_of(rows.int4(0, 1)));
+}
 
 std::string_view status_word(SettleStatus status)
 {
@@ -207,7 +222,7 @@ void raise_refusal(const Settlement &s)
         break;
     default: break;
     }
-    if (s.lease) {
+    if (s.lease && !s.foreign) {
         // This transaction is about to roll back: the steward writes the refusal into the history.
         shared::refuse(refusal_of(s, {}));
     }
@@ -313,8 +328,10 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
         same.push_back(&s);
         // Two results for one task in a batch: the first is settled, the others are judged by the row it leaves.
         if (same.size() > 1) continue;
-        if (too_large(s)) s.status = SettleStatus::too_large;
-        else (s.error ? failures : successes).push_back(&s);
+        if (too_large(s)) {
+            s.foreign = is_foreign_lease(call, worker, *s.lease);
+            s.status = s.foreign ? SettleStatus::lost : SettleStatus::too_large;
+        } else (s.error ? failures : successes).push_back(&s);
     }
     if (open.empty()) return;
     require_open();
@@ -358,7 +375,8 @@ void settle(Call &call, const WorkerIdentity *worker, std::vector<Settlement> &s
     if (!worker) return;
     std::vector<RefusedSettle> refusals;
     for (const auto &[task, same] : refused)
-        refusals.push_back({task, static_cast<int16>(same.front()->lease->attempt), status_word(same.front()->status), call.worker_actor(worker->name)});
+        if (!same.front()->foreign)
+            refusals.push_back({task, static_cast<int16>(same.front()->lease->attempt), status_word(same.front()->status), call.worker_actor(worker->name)});
     for (const TaskRef &task : record_refusals(call, std::move(refusals))) shared::refuse(refusal_of(*refused.at(task).front(), worker->name));
 }
 

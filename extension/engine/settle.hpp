@@ -25,8 +25,9 @@ struct Settlement {
     std::optional<Datum> steps = {};    // of code: recorded before the result
     std::optional<Datum> facts = {};    // jsonb object of what was measured, kept with the attempt's last event
     SettleStatus status = SettleStatus::lost;
-    size_t size = 0;    // bytes of what was too large
-    bool over = false;  // decided without the row of a settle
+    size_t size = 0;       // bytes of what was too large
+    bool over = false;     // decided without the row of a settle
+    bool foreign = false;  // of another tenant's run, whose history is told nothing of it
 };
 
 /// {reason} of a task that its handler skips; null has none.
@@ -34,6 +35,9 @@ Datum skip_reason(const std::optional<std::string> &reason);
 
 /// The elements of [{lease, output} | {lease, error, retry} | {lease, skip} | {lease, suspend}], the first two perhaps with steps; what is no such element is `invalid`. Raises 22023 for anything but an array.
 std::vector<Settlement> settlements_of(Datum results);
+
+/// Whether a lease, or what looks like one, is of a run of another tenant than the caller's.
+bool is_foreign_lease(const Call &call, const WorkerIdentity *worker, const core::Lease &lease);
 
 /// Settles them; each has its status afterwards. `worker`, where known, must be the one that holds the leases.
 /// `deferred`: inside a transaction of the caller's that may stay open.

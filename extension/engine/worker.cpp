@@ -73,7 +73,7 @@ WorkerIdentity declare(Call &call, std::string_view tenant, std::string_view nam
     parameters.add(declaration.version ? std::optional<Datum>(pg::text_datum(*declaration.version)) : std::nullopt);
     parameters.add(declaration.metadata).add(time_datum(call.now())).add(pg::text_datum(tenant));
     const WorkerRow row = row_of(upsert.run(parameters));
-    return {std::string(name), row.worker_id, open_slot(tenant, name, row)};
+    return {std::string(name), row.worker_id, open_slot(tenant, name, row), std::string(tenant)};
 }
 
 }  // namespace
@@ -102,12 +102,12 @@ WorkerIdentity know_worker(Call &call, std::string_view name)
     if (slot != shared::no_slot)
         if (const int32 id = shared::worker_id_of(slot); id > 0) {
             shared::worker_called(slot);
-            return {std::string(name), id, slot};
+            return {std::string(name), id, slot, tenant};
         }
     pg::Rows rows = select.run(Parameters<2>().add(pg::text_datum(name)).add(pg::text_datum(tenant)));
     if (rows.empty()) return start_worker(call, name, {{"default"}, std::nullopt, std::nullopt, std::nullopt});
     const WorkerRow row = row_of(rows);
-    return {std::string(name), row.worker_id, open_slot(tenant, name, row)};
+    return {std::string(name), row.worker_id, open_slot(tenant, name, row), std::string(tenant)};
 }
 
 WorkerIdentity start_worker(Call &call, std::string_view name, const WorkerDeclaration &declaration)
@@ -124,7 +124,7 @@ WorkerIdentity know_runner(Call &call, std::string_view name, const std::string 
     if (slot != shared::no_slot)
         if (const int32 id = shared::worker_id_of(slot); id > 0) {
             shared::worker_called(slot);
-            return {std::string(name), id, slot};
+            return {std::string(name), id, slot, {}};
         }
     // No queue stands for all of them.
     WorkerIdentity runner = declare(call, any_tenant, name, {{}, std::vector<std::string>{":sql/" + role}, std::nullopt, std::nullopt});

@@ -1,6 +1,7 @@
 // orch.create_token, revoke_token, admit, and the uses of tokens that only memory knows.
 #include "engine/access.hpp"
 #include "functions/arguments.hpp"
+#include "pg/membership.hpp"
 #include "shared/rates.hpp"
 
 namespace orch::functions {
@@ -55,6 +56,8 @@ Datum token_uses(FunctionCallInfo fcinfo)
     return 0;
 }
 
+Datum is_bridge_session(FunctionCallInfo) { return BoolGetDatum(pg::is_bridge_session()); }
+
 }  // namespace
 
 }  // namespace orch::functions
@@ -62,4 +65,5 @@ Datum token_uses(FunctionCallInfo fcinfo)
 ORCH_FUNCTION(orch_create_token, orch::functions::create_token)
 ORCH_FUNCTION(orch_revoke_token, orch::functions::revoke_token)
 ORCH_FUNCTION(orch_admit, orch::functions::admit)
+ORCH_FUNCTION(orch_private_is_bridge_session, orch::functions::is_bridge_session)
 ORCH_FUNCTION(orch_private_token_uses, orch::functions::token_uses)

@@ -158,6 +158,7 @@ Jwt parse_jwt(std::string_view text)
     if (algorithm == "RS256") jwt.algorithm = JwtAlgorithm::rs256;
     else if (algorithm == "ES256") jwt.algorithm = JwtAlgorithm::es256;
     else throw BadJwt("it is signed neither with RS256 nor with ES256");
+    if (const core::Json *name = core::member(header, "kid"); name != nullptr && !name->is_string()) throw BadJwt("the name of its key is no text");
     jwt.key_id = text_of(header, "kid");
     jwt.signed_part = text.substr(0, last);
     if (!from_base64url(text.substr(last + 1), jwt.signature) || jwt.signature.empty()) throw BadJwt("it has no signature");

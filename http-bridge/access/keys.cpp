@@ -125,7 +125,12 @@ asio::awaitable<IssuerKeys::Keys> IssuerKeys::known(Bridge &bridge)
 
 asio::awaitable<IssuerKeys::Keys> IssuerKeys::newest(Bridge &bridge)
 {
-    if (under_way_ || Clock::now() >= tried_ + again_for_unknown) co_await fetch(bridge);
+    const auto now = Clock::now();
+    if (under_way_) co_await fetch(bridge);
+    else if (looked_again_ == Clock::time_point() || now >= looked_again_ + again_for_unknown) {
+        looked_again_ = now;
+        co_await fetch(bridge);
+    }
     co_return keys_;
 }
 

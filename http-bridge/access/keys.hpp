@@ -31,7 +31,7 @@ private:
 
     std::string issuer_;
     Keys keys_;
-    Clock::time_point fetched_{}, tried_{};
+    Clock::time_point fetched_{}, tried_{}, looked_again_{};
     std::unique_ptr<boost::asio::steady_timer> under_way_;  ///< cancelled when the fetch that it stands for is over
 };
 

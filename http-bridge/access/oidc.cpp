@@ -115,9 +115,10 @@ private:
         admission.principal.tenant = claim->get<std::string>();
     }
 
+    // "*" stands for all of them, which no token does.
     static bool is_tenant(const std::string &name)
     {
-        return !name.empty() && name.size() <= 128 &&
+        return name != "*" && !name.empty() && name.size() <= 128 &&
                std::none_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
     }
 

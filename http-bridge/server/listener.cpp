@@ -113,8 +113,9 @@ asio::awaitable<void> Listener::serve_one(std::list<Peer>::iterator peer)
 asio::awaitable<void> Listener::turn_away(tcp::socket socket)
 {
     static constexpr std::string_view body = R"({"type":"about:blank","title":"too many connections","status":503,"code":"too_many_connections"})";
-    static const std::string answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: " +
-                                      std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+    static const std::string answer =
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
     turned_away_++;
     boost::system::error_code ignored;
     // Under TLS nobody could read it.

@@ -66,7 +66,8 @@ void log_access(const AccessRecord &record)
     // The path, never the query: a ticket may stand there. Nor a token that somebody took for the name of one.
     add("route", record.route);
     // Nor a lease, with which anybody could settle its task.
-    const bool secret = std::any_of(request.path_parameters.begin(), request.path_parameters.end(), [](const auto &parameter) { return parameter.first == "lease"; });
+    const bool secret =
+        std::any_of(request.path_parameters.begin(), request.path_parameters.end(), [](const auto &parameter) { return parameter.first == "lease"; });
     if (!secret) add("path", std::string_view(without_tokens(request.path)).substr(0, 200));
     add("address", request.peer);
     add("trace_id", request.trace_id());

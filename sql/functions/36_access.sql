@@ -55,3 +55,10 @@ as 'MODULE_PATHNAME', 'orch_private_token_uses';
 revoke execute on function _orch.token_uses() from public;
 grant execute on function _orch.token_uses() to orch_admin;
 comment on function _orch.token_uses() is 'When tokens were used, where no row tells it yet.';
+
+create or replace function _orch.is_bridge_session()
+returns boolean
+language c stable parallel unsafe
+as 'MODULE_PATHNAME', 'orch_private_is_bridge_session';
+revoke execute on function _orch.is_bridge_session() from public;
+comment on function _orch.is_bridge_session() is 'Whether this session is a bridge''s, whose word on tenant and token counts.';

@@ -155,8 +155,8 @@ as $$
 declare
     v_ticket text := 'ticket_' || replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
 begin
-    -- The role of the request is that of SET ROLE, since this function runs as its owner.
-    if current_setting('role') not in ('orch_viewer', 'orch_operator', 'orch_admin') then
+    -- The role of the request is that of SET ROLE, since this function runs as its owner. Of other sessions orch.tenant is anybody's word.
+    if not _orch.is_bridge_session() or current_setting('role') not in ('orch_viewer', 'orch_operator', 'orch_admin') then
         raise exception using
             errcode = '42501',
             message = 'a ticket is made in a session of the bridge',
@@ -341,6 +341,7 @@ declare
     v_end bigint := orch.feed_position();
     v_read int;
     v_last bigint;
+    v_ended jsonb;
 begin
     select
         coalesce(
@@ -348,18 +349,41 @@ begin
                 jsonb_build_object(
                     'pos', e.pos, 'run_id', e.run_id, 'task_id', e.task_id, 'attempt', e.data -> 'attempt', 'kind', e.kind, 'tenant', e.tenant,
                     'workflow', e.workflow, 'traceparent', e.traceparent, 'actor', e.actor, 'error', e.data -> 'error',
-                    -- How often it had been reopened: each time has a span of its own.
-                    'opening', (select count(*) from _orch.event as r where r.run_id = e.run_id and r.task_no = -1 and r.kind = 6 and r.pos < e.pos),
-                    'started_us', (extract(epoch from b.at) * 1000000)::bigint, 'ended_us', (extract(epoch from e.at) * 1000000)::bigint
+                    'task_no', e.task_no, 'no', e.no, 'ended_us', (extract(epoch from e.at) * 1000000)::bigint
                 )
                 order by e.pos
-            ) filter (where b.at is not null),
+            ) filter (where e.kind like 'run_%' or e.data ? 'attempt'),
             '[]'
         ),
         count(*),
         max(e.pos)
-    into spans, v_read, v_last
-    from orch.feed(span_page.after_pos, span_page.max_rows) as e
+    into v_ended, v_read, v_last
+    from orch.feed(span_page.after_pos, span_page.max_rows) as e;
+    -- In a statement of its own: the snapshot of the one above may be older than what the feed showed it.
+    select
+        coalesce(
+            jsonb_agg(
+                e.ended - 'task_no' - 'no' || jsonb_build_object(
+                    'started_us', (extract(epoch from b.at) * 1000000)::bigint,
+                    -- How often it had been reopened: each time has a span of its own.
+                    'opening', (select count(*) from _orch.event as r where r.run_id = e.run_id and r.task_no = -1 and r.kind = 6 and r.pos < e.pos)
+                )
+                order by e.pos
+            ) filter (where b.at is not null),
+            '[]'
+        )
+    into spans
+    from (
+        select
+            v.ended,
+            (v.ended ->> 'run_id')::uuid,
+            (v.ended ->> 'task_no')::int,
+            (v.ended ->> 'no')::int,
+            (v.ended ->> 'pos')::bigint,
+            v.ended ->> 'kind',
+            (v.ended ->> 'attempt')::int
+        from jsonb_array_elements(v_ended) as v (ended)
+    ) as e (ended, run_id, task_no, no, pos, kind, attempt)
     left join lateral (
         select max(s.at) as at
         from _orch.event as s
@@ -369,7 +393,7 @@ begin
             and case
                 when e.kind in ('run_succeeded', 'run_failed', 'run_timed_out', 'run_cancelled') then s.kind in (2, 6)
                 when e.kind in ('task_succeeded', 'task_failed', 'task_timed_out', 'task_skipped', 'task_cancelled', 'task_retry_scheduled', 'task_released')
-                then s.kind = 20 and s.attempt = (e.data ->> 'attempt')::int
+                then s.kind = 20 and s.attempt = e.attempt
             end
     ) as b on true;
     next_pos := case when v_read >= span_page.max_rows then v_last else greatest(v_last, v_end, span_page.after_pos) end;

@@ -1,5 +1,5 @@
 -- What a monitor reads every few seconds: from shared memory, statistics and small tables, never from the runs. Names of queues, workflows and circuits are those of the caller's
--- tenant alone; the rest is of the whole database. How many names there can be is bounded: those too many share the label "other".
+-- tenant alone; the rest is of the whole database, and for the tenant "default" alone. How many names there can be is bounded: those too many share the label "other".
 create or replace view orch.metrics with (security_barrier) as
 with meters as materialized (
     select m.meter, m.tenant, m.label, m.value, m.buckets
@@ -33,13 +33,13 @@ event (kind, family, labels) as (
 -- Of the caller's tenant, the fullest first.
 queue as (
     select
-        case when row_number() over (order by sum(s.ready) desc, q.queue) <= 50 then q.queue else 'other' end as name,
-        sum(s.ready) as ready,
+        case when row_number() over (order by coalesce(sum(s.ready), 0) desc, q.queue) <= 50 then q.queue else 'other' end as name,
+        coalesce(sum(s.ready), 0) as ready,
         min(s.oldest_ready_at) as oldest_ready_at,
-        bool_or(s.spilled) as spilled,
-        max(s.workers) as workers
-    from _orch.route_status() as s
-    join _orch.route as q on q.route_id = s.route_id
+        coalesce(bool_or(s.spilled), false) as spilled,
+        coalesce(max(s.workers), 0) as workers
+    from _orch.route as q
+    left join _orch.route_status() as s on s.route_id = q.route_id
     where _orch.tenant_allowed(q.tenant)
     group by q.queue
 ),
@@ -151,7 +151,7 @@ sample (family, suffix, labels, value) as (
     union all
     select 'orch_circuits', '', jsonb_build_object('state', w.state), count(c.circuit)
     from (values ('closed'), ('open'), ('half_open')) as w (state)
-    left join _orch.circuit_status() as c on c.state = w.state
+    left join _orch.circuit_status() as c on c.state = w.state and _orch.tenant_allowed(c.tenant)
     group by w.state
     union all
     -- One for each that is not closed: memory holds 128 of them.
@@ -259,7 +259,9 @@ select
     s.labels,
     s.value::double precision as value
 from family as f
-join sample as s on s.family = f.family;
+join sample as s on s.family = f.family
+-- What is of the whole database is for those who look after it.
+where s.labels ?| '{queue,workflow,circuit}' or f.family = 'orch_circuits' or _orch.tenant_allowed('default');
 
 revoke all on orch.metrics from public;
 grant select on orch.metrics to orch_viewer;

@@ -77,6 +77,7 @@ class Contract:
 
     def examples(self):
         """(where, schema, example) of all bodies that have one."""
+
         def walk(node, where):
             if isinstance(node, dict):
                 if "schema" in node and "example" in node:
@@ -86,4 +87,5 @@ class Contract:
             elif isinstance(node, list):
                 for i, child in enumerate(node):
                     yield from walk(child, f"{where}/{i}")
+
         return walk(self.document, "")

@@ -1,7 +1,7 @@
 """Each operation of openapi.yaml: done by the least role that may, refused to all others, and refused for each thing that can be wrong with a request.
 
-What holds for all of them is made from the document; what an operation needs to succeed, and refusals of its own, stand in cases.py. An operation without a case, a status
-that the document names and nobody has seen, and an answer that is not as described are failures.
+What holds for all of them is made from the document; what an operation needs to succeed, and refusals of its own, stand in cases.py. An operation
+without a case, a status that the document names and nobody has seen, and an answer that is not as described are failures.
 """
 import json
 import subprocess
@@ -59,8 +59,10 @@ def least(operation):
 
 def request_of(operation, step):
     """A step's request: what is to be made anew each time is a function."""
+
     def made(value):
         return value() if callable(value) else value
+
     values = {**scene.values(), **(made(step.get("path")) or {})}
     return {"values": values, "query": made(step.get("query")), "body": made(step.get("body")), "headers": made(step.get("headers"))}
 
@@ -93,7 +95,9 @@ def places(operation, request, case):
     for name, parameter in operation.where("path").items():
         schema = api.resolve(parameter["schema"])
         # In the form of the parameter before what it stands for: an unknown task of a run that is there.
-        for wrong in {"uuid": ("x", "1", UNKNOWN["run"] + "0", "%00", "'"), "integer": ("x", "1.5", "99999999999999999999", "-")}.get(schema.get("format", schema.get("type")), ()):
+        for wrong in {"uuid": ("x", "1", UNKNOWN["run"] + "0", "%00", "'"), "integer": ("x", "1.5", "99999999999999999999", "-")}.get(
+            schema.get("format", schema.get("type")), ()
+        ):
             want(operation, f"{name} {wrong}", call(operation, who, **{**request, "values": {**request["values"], name: wrong}}), 400)
         if name in case.get("registers", ()):
             continue
@@ -112,7 +116,11 @@ def parameters(operation, request):
         if "enum" in schema:
             bad = ["nonsense", ""]
         elif schema.get("type") == "integer":
-            bad = ["x", "1e3", "99999999999999999999", ""] + ([str(schema["minimum"] - 1)] if "minimum" in schema else []) + ([str(schema["maximum"] + 1)] if "maximum" in schema else [])
+            bad = (
+                ["x", "1e3", "99999999999999999999", ""]
+                + ([str(schema["minimum"] - 1)] if "minimum" in schema else [])
+                + ([str(schema["maximum"] + 1)] if "maximum" in schema else [])
+            )
         elif schema.get("format") in ("uuid", "date-time"):
             bad = ["x", ""]
         elif name == "cursor":
@@ -209,7 +217,20 @@ def other_methods():
 
 
 def unknown_paths():
-    for path in ("/nonsense", "/runs/", "/workflows//trigger", "//", "//nonsense", "//api/v2/runs", "//api/v1", "/runs/%2e%2e/workflows", "/runs/../workflows", "/%zz", "/%ff", "/runs%00"):
+    for path in (
+        "/nonsense",
+        "/runs/",
+        "/workflows//trigger",
+        "//",
+        "//nonsense",
+        "//api/v2/runs",
+        "//api/v1",
+        "/runs/%2e%2e/workflows",
+        "/runs/../workflows",
+        "/%zz",
+        "/%ff",
+        "/runs%00",
+    ):
         if path == "//":
             continue
         answer = callers["admin"].call("GET", path)
@@ -241,7 +262,9 @@ def main():
             pages(operation, request)
         steps(operation, case["steps"])
         if operation.method == "GET" and not case.get("page_only"):
-            want(operation, "under /api", call(operation, least(operation), **request_of(operation, case["steps"][0]), prefix="/api"), case["steps"][0]["status"])
+            want(
+                operation, "under /api", call(operation, least(operation), **request_of(operation, case["steps"][0]), prefix="/api"), case["steps"][0]["status"]
+            )
         if case.get("empty_for_others"):
             answer = call(operation, "other_" + least(operation), **request)
             if answer.status != 200 or answer.json["items"]:

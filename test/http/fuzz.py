@@ -1,5 +1,6 @@
-"""fuzz.py COUNT SEED: requests made from openapi.yaml and then spoilt, over connections that are kept. Says what came back; fails on a 5xx other than 503, on a refusal that is
-no problem document, on requests that got no answer at all though they could be read, and on one that hangs."""
+"""fuzz.py COUNT SEED: requests made from openapi.yaml and then spoilt, over connections that are kept. Says what came back; fails on a 5xx other than
+503, on a refusal that is no problem document, on requests that got no answer at all though they could be read, and on one that hangs.
+"""
 import collections
 import json
 import os
@@ -17,11 +18,21 @@ chance = random.Random(seed)
 api = contract.Contract()
 host, port = urllib.parse.urlsplit(lib.URLS["one"]).netloc.split(":")
 # Nothing that ends the tokens this program itself uses.
-names = {"workflow": ["quick", "waits", "breaks", "nobody"], "task": ["first", "only", "x[3]"], "name": ["made", "x"], "hook": ["pushed"], "circuit": ["shop"], "worker": ["w1", "w2"], "file": ["docs.js", "x"]}
+names = {
+    "workflow": ["quick", "waits", "breaks", "nobody"],
+    "task": ["first", "only", "x[3]"],
+    "name": ["made", "x"],
+    "hook": ["pushed"],
+    "circuit": ["shop"],
+    "worker": ["w1", "w2"],
+    "file": ["docs.js", "x"],
+}
 runs = os.environ.get("ORCH_FUZZ_RUNS", "").split() + ["00000000-0000-7000-8000-000000000000"]
 odd = [
-    None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 1e308, 1e-320, 0.1, "", " ", "\u0000", "x" * 300, "é" * 200, "\U0001f600", "'; drop table runs; --", "{{ input.x }}", "../../etc/passwd",
-    "NaN", "Infinity", "infinity", "2026-02-30T00:00:00Z", "294277-01-01T00:00:00Z", "1 hour", "-1 s", "99999999 years", [], {}, [[]], {"": ""}, {"a": {"b": [1, 2, {"c": None}]}}, list(range(100)),
+    None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 1e308, 1e-320, 0.1, "", " ", "\u0000", "x" * 300, "é" * 200, "\U0001f600",
+    "'; drop table runs; --", "{{ input.x }}", "../../etc/passwd",
+    "NaN", "Infinity", "infinity", "2026-02-30T00:00:00Z", "294277-01-01T00:00:00Z", "1 hour", "-1 s", "99999999 years",
+    [], {}, [[]], {"": ""}, {"a": {"b": [1, 2, {"c": None}]}}, list(range(100)),
 ]  # fmt: skip
 
 
@@ -51,7 +62,9 @@ def value_of(schema, depth=0):
 
 
 def definition():
-    executor = chance.choice([{"noop": True}, {"sleep": 1}, {"signal": {"name": "go"}}, {"handler": "h"}, {"command": "true"}, {"sql": "select 1"}, chance.choice(odd)])
+    executor = chance.choice(
+        [{"noop": True}, {"sleep": 1}, {"signal": {"name": "go"}}, {"handler": "h"}, {"command": "true"}, {"sql": "select 1"}, chance.choice(odd)]
+    )
     task = {**executor, "dependencies": [], "retries": chance.choice(odd)} if isinstance(executor, dict) and chance.random() < 0.3 else executor
     return {"id": f"fuzz-{chance.randrange(50)}", "tasks": {"a": task, "b": {"noop": True, "dependencies": ["a"]}}}
 
@@ -71,7 +84,10 @@ def request():
     query = [(name, str(value_of(p["schema"]))) for name, p in operation.where("query").items() if p.get("required") or chance.random() < 0.3]
     if query:
         target += "?" + urllib.parse.urlencode(query)
-    headers, body = [["Host", "localhost"], ["Authorization", "Bearer " + lib.token(chance.choices(["viewer", "worker", "operator", "admin", "other_operator"], [4, 4, 10, 2, 3])[0])]], b""
+    headers, body = [
+        ["Host", "localhost"],
+        ["Authorization", "Bearer " + lib.token(chance.choices(["viewer", "worker", "operator", "admin", "other_operator"], [4, 4, 10, 2, 3])[0])],
+    ], b""
     if operation.body:
         media = chance.choice(list(operation.body["content"]))
         headers.append(["Content-Type", media + ("; boundary=x" if media.startswith("multipart") else "")])
@@ -97,7 +113,25 @@ def spoil_bytes(text):
         elif what == 2:
             text[at:at] = bytes([chance.randrange(256)])
         elif what == 3:
-            text[at:at] = chance.choice([b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"%00", b"%c0%af", b"../", b"'", b'"', b"\\u0000", b"\\ud800", b"[" * 300, b"{" * 300, b"9" * 400, b"-", b"1e999999"])
+            text[at:at] = chance.choice(
+                [
+                    b"\x00",
+                    b"\xff\xfe",
+                    b"\xed\xa0\x80",
+                    b"%00",
+                    b"%c0%af",
+                    b"../",
+                    b"'",
+                    b'"',
+                    b"\\u0000",
+                    b"\\ud800",
+                    b"[" * 300,
+                    b"{" * 300,
+                    b"9" * 400,
+                    b"-",
+                    b"1e999999",
+                ]
+            )
         else:
             text[at:at] = text[at : at + 30]
     return bytes(text)
@@ -134,10 +168,14 @@ def spoil(method, target, headers, body):
             except ValueError:
                 pass
         elif what == 9:
-            target += ("&" if "?" in target else "?") + urllib.parse.urlencode({chance.choice(["limit", "cursor", "state", "x", "since", ""]): str(chance.choice(odd))})
+            target += ("&" if "?" in target else "?") + urllib.parse.urlencode(
+                {chance.choice(["limit", "cursor", "state", "x", "since", ""]): str(chance.choice(odd))}
+            )
         elif what == 10:
             header = chance.choice(headers)
-            header[1] = chance.choice(["", "x", "a" * 3000, header[1] + ",x", header[1].upper(), "application/json; charset=latin1", "application/yaml", "text/event-stream;q=0"])
+            header[1] = chance.choice(
+                ["", "x", "a" * 3000, header[1] + ",x", header[1].upper(), "application/json; charset=latin1", "application/yaml", "text/event-stream;q=0"]
+            )
         else:
             framing = chance.choice(["chunked", "twice", "short", "garbage", "long line", "old"])
     if framing == "chunked":
@@ -251,7 +289,10 @@ def main():
             break
         slowest = max(slowest, (time.monotonic() - started, n, wire))
     took = time.monotonic() - began
-    print(f"{count} requests of seed {seed} in {took:.1f} s ({count / took:.0f} a second): {dict(sorted(statuses.items()))}, {refused_to_talk} unreadable ones closed without an answer")
+    print(
+        f"{count} requests of seed {seed} in {took:.1f} s ({count / took:.0f} a second): {dict(sorted(statuses.items()))}, "
+        f"{refused_to_talk} unreadable ones closed without an answer"
+    )
     print(f"the slowest, of {1000 * slowest[0]:.0f} ms: {slowest[2][:300]!r}")
     for fault in faults[:20]:
         print(fault)

@@ -1,4 +1,5 @@
-# fuzz COUNT [PROCESSES]: so many spoilt requests to a bridge; none is a fault of the server's, the process is the same, and its memory does not grow. Sourced after lib.sh.
+# fuzz COUNT [PROCESSES]: so many spoilt requests to a bridge; none is a fault of the server's, the process is the same, and its memory does not
+# grow. Sourced after lib.sh.
 # shellcheck shell=bash
 
 resident() { awk '/^VmRSS/ {print $2}' "/proc/${bridge_pid[one]}/status"; }
@@ -19,7 +20,8 @@ fuzz()
     local count=$1 processes=${2:-1} pid before after
     start_bridge one
     for spec in '{"id":"quick","tasks":{"first":{"noop":true}}}' '{"id":"waits","tasks":{"only":{"signal":{"name":"go"}}}}' \
-        '{"id":"breaks","tasks":{"only":{"noop":true,"input":"{{ input.missing }}","retries":0}}}' '{"id":"works","tasks":{"only":{"handler":"h","circuit":"shop"}}}'; do
+        '{"id":"breaks","tasks":{"only":{"noop":true,"input":"{{ input.missing }}","retries":0}}}' \
+        '{"id":"works","tasks":{"only":{"handler":"h","circuit":"shop"}}}'; do
         expect 201 POST /workflows admin -d "$spec"
     done
     for workflow in quick waits breaks works; do

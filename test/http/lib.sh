@@ -93,7 +93,8 @@ request()
     [[ " $* " == *content-type:* || " $* " == *' -F '* || " $* " != *' -d '* && " $* " != *' --data'* ]] || arguments+=(-H 'content-type: application/json')
     [ "$who" = nobody ] || arguments+=(-H "authorization: Bearer ${token[$who]}")
     [ "$method" != HEAD ] || arguments+=(--head)
-    status=$(curl -sk -m 100 -X "$method" -D "$scratch/headers" -o "$scratch/answer" -w '%{http_code}' "${arguments[@]}" "$@" "$url") || fail "$method $path: no answer, code $?"
+    status=$(curl -sk -m 100 -X "$method" -D "$scratch/headers" -o "$scratch/answer" -w '%{http_code}' "${arguments[@]}" "$@" "$url") \
+        || fail "$method $path: no answer, code $?"
     answer=$(tr -d '\0' < "$scratch/answer")
 }
 

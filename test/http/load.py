@@ -1,4 +1,6 @@
-"""load.py COUNT AT_ONCE: so many callers' way from a definition to the end of its run: submit, trigger, poll. None may be lost; says how long each part took."""
+"""load.py COUNT AT_ONCE: so many callers' way from a definition to the end of its run: submit, trigger, poll. None may be lost; says how long each part
+took.
+"""
 import sys
 import threading
 import time
@@ -21,7 +23,13 @@ def timed(name, caller, *arguments):
 
 def one(caller, n):
     began = time.monotonic()
-    spec = {"id": f"load-{n}", "tasks": {"first": {"handler": "noop", "input": {"n": n}}, "second": {"handler": "noop", "input": "{{ tasks.first.output }}", "dependencies": ["first"]}}}
+    spec = {
+        "id": f"load-{n}",
+        "tasks": {
+            "first": {"handler": "noop", "input": {"n": n}},
+            "second": {"handler": "noop", "input": "{{ tasks.first.output }}", "dependencies": ["first"]},
+        },
+    }
     answer = timed("submit", caller, "POST", "/workflows", spec, None, "admin")
     if answer.status != 201:
         return f"submit {n}: {answer!r}"
@@ -67,7 +75,10 @@ print(f"{count} callers, {at_once} at once: {time.monotonic() - began:.1f} s, {l
 print(f"{'ms':12}{'calls':>7}" + "".join(f"{name:>10}" for name in ("p50", "p75", "p90", "p95", "p99", "most")))
 for name, values in took.items():
     values.sort()
-    print(f"{name:12}{len(values):7}" + "".join(f"{1000 * values[min(len(values) - 1, int(part * len(values)))]:10.1f}" for part in (0.5, 0.75, 0.9, 0.95, 0.99, 1)))
+    print(
+        f"{name:12}{len(values):7}"
+        + "".join(f"{1000 * values[min(len(values) - 1, int(part * len(values)))]:10.1f}" for part in (0.5, 0.75, 0.9, 0.95, 0.99, 1))
+    )
 for failure in failures[:10]:
     print(failure)
 sys.exit(1 if failures else 0)

@@ -30,7 +30,8 @@ def check(condition, what):
 def until(condition, what):
     end = time.monotonic() + PATIENCE
     while not condition():
-        check(time.monotonic() < end, f"waited for {what}")
+        if time.monotonic() > end:
+            check(False, f"waited for {what}")
         time.sleep(0.1)
 
 

@@ -53,6 +53,9 @@ set role feed_viewer;
 select throws_ok('select orch.feed(0)', '42501', null, 'a viewer may not read the feed of all');
 select throws_ok('select orch.use_event_ticket(''x'')', '42501', null, 'nor use a ticket');
 select throws_ok('select orch.create_event_ticket()', '42501', null, 'nor make one but through a bridge');
+set role orch_viewer;
+select throws_ok('select orch.create_event_ticket()', '42501', null, 'whatever role it takes');
+set role feed_viewer;
 select lives_ok('select orch.event_page(0, 1)', 'pages are for it');
 set role feed_bridge;
 select lives_ok('select orch.feed(0, 1)', 'a bridge reads the feed');
@@ -62,12 +65,14 @@ reset role;
 
 -- Tickets ------------------------------------------------------------------------------------------------------
 
+set session authorization feed_bridge;
 begin;
 set local role orch_operator;
 set local orch.tenant = 'feed_tenant';
 set local orch.token = 'feed';
 select orch.create_event_ticket(now() + interval '1 hour') as ticket \gset
 commit;
+reset session authorization;
 set role feed_bridge;
 select results_eq(
     format('select name, role, tenant, expires_at is not null from orch.use_event_ticket(sha256(%L))', :'ticket'),
@@ -77,10 +82,12 @@ select results_eq(
 select is_empty(format('select orch.use_event_ticket(sha256(%L))', :'ticket'), 'once');
 reset role;
 select is((select count(*) from _orch.event_ticket), 0::bigint, 'and is gone');
+set session authorization feed_bridge;
 begin;
 set local role orch_viewer;
 select orch.create_event_ticket() as ticket \gset
 commit;
+reset session authorization;
 select _orch.advance_clock('61 seconds') is null as moved \gset
 select is_empty(format('select orch.use_event_ticket(sha256(%L))', :'ticket'), 'a minute long');
 
@@ -101,6 +108,8 @@ select orch.set_export_position('feed', orch.feed_position());
 select orch.set_export_position('feed', 1);
 select is(orch.export_position('feed'), orch.feed_position(), 'it goes forward only');
 select orch.cancel(:'more') as state \gset
+set orch.tenant = 'feed_tenant';
 select orch.cancel(:'other') as state \gset
+reset orch.tenant;
 drop role feed_bridge, feed_viewer;
 select * from finish();
