@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A worker that needs nothing but Python: ORCH_URL, ORCH_TOKEN (role worker) in the environment; serves the handler `shout` until it is interrupted."""
-import json, os, threading, urllib.error, urllib.request
+import json, os, signal, sys, threading, urllib.error, urllib.request
 
 NAME = f"shouter-{os.getpid()}"
 
@@ -22,6 +22,7 @@ def work(task):
         call(f"/leases/{task['lease']}/fail", {"error": {"class": "handler", "message": str(error)}})
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 call(f"/workers/{NAME}/start", {"handlers": ["shout"]})
 try:
     while True:

@@ -77,7 +77,10 @@ def many(count):
     got = [poll.answer() for poll in polls]
     tasks = [task for answer in got for task in answer["tasks"]]
     # One may come in vain, where two were woken for what the first of them had taken.
-    print(f"{len(tasks)} tasks came by {sum(1 for answer in got if answer['tasks'])} of {count} polls")
+    served = sum(1 for answer in got if answer["tasks"])
+    print(f"{len(tasks)} tasks came by {served} of {count} polls")
+    if served < count * 9 // 10:
+        sys.exit(f"failed: of {count} polls that waited only {served} brought a task")
     for task in tasks:
         is_ok(caller.call("POST", f"/leases/{task['lease']}/complete", {"output": task["input"]}))
     end = time.monotonic() + 60
