@@ -204,8 +204,9 @@ select is((select string_agg(task_id || ' ' || kind, ', ' order by pos) from orc
     'z task_started, z task_succeeded, y task_started, y task_succeeded, x task_started, x task_succeeded', 'is told in the order of cause and effect');
 
 -- An input that did not resolve is replaced, not resolved again.
-select orch.register('{"id": "ends-unresolved", "defaults": {"queue": "ends"}, "tasks": {"here": {"noop": true, "input": "{{ input.missing }}"}}}');
-select orch.register('{"id": "ends-unresolved-leased", "defaults": {"queue": "ends"}, "tasks": {"there": {"handler": "noop", "input": "{{ input.missing }}"}}}');
+select from orch.register('{"id": "ends-unresolved", "defaults": {"queue": "ends"}, "tasks": {"here": {"noop": true, "input": "{{ input.missing }}"}}}');
+select from orch.register('{"id": "ends-unresolved-leased", "defaults": {"queue": "ends"}, "tasks": {"there": {"handler": "noop", "input": "{{ input.missing }}"}}}');
+select orch.worker_start('ends', '{ends}', '{noop}') as worker \gset
 select orch.trigger('ends-unresolved') as here, orch.trigger('ends-unresolved-leased') as there \gset
 call orch.await_run(:'here', '20 s');
 select is((select count(*) from orch.lease('ends')), 0::bigint, 'a task whose input does not resolve is not given out');
@@ -220,7 +221,7 @@ select is(
     'both are redriven with an input'
 );
 call orch.await_run(:'here', '20 s');
-select is(orch.result(:'here'), '{"found": 1}', 'which is what the one in the engine goes on with');
+select is(orch.result(:'here'), '{"here": {"found": 1}}', 'which is what the one in the engine goes on with');
 call pg_temp.lease_soon('ends');
 select is((select input from orch.tasks where run_id = :'there'), '{"found": 1}', 'and the one at a worker');
 select is(pg_temp.run(:'there'), 'running', 'that runs');

@@ -39,6 +39,7 @@ select orch.park((select lease from leased), '{"class": "validation", "message":
 select orch.trigger('tenants_secret_code', '2') as code \gset
 select lease as code_lease from orch.lease('tenants_secret_code', 1, '1 hour') \gset
 select orch.record(:'code_lease', '[{"id": "step#1", "output": "tenants_secret"}]');
+select orch.update(:'code', 'tenants_secret', '1', 'tenants_secret') as update \gset
 
 create function pg_temp.seen() returns table (name text, rows bigint)
 language plpgsql
@@ -130,6 +131,9 @@ unnest(array[
     'select * from orch.history(%4$L)',
     'select orch.record(%4$L, ''[{"id": "x#1", "output": 1}]'')',
     'select * from orch.outcomes(%4$L, ''{step#1}'')',
+    'select orch.update(%5$L, ''x'', ''1'')',
+    'select orch.update(%5$L, ''tenants_secret'', ''1'', ''tenants_secret'')',
+    'select * from orch.updates(%4$L)',
     'select orch.park(%4$L, ''{"class": "handler", "message": "x"}'')',
     'select orch.continue_as_new(%4$L, ''1'')',
     -- Names of one's own, which are nothing to the other tenant.
@@ -150,7 +154,7 @@ grant select on questions to public;
 -- What can be asked of nobody else's, or is asked below.
 select is_empty(
     $$ select distinct p.proname from pg_proc p where p.pronamespace = 'orch'::regnamespace
-       and p.proname not in ('adopt', 'await_events', 'await_run', 'await_work', 'create_token', 'exchange', 'lease', 'register', 'register_code', 'suspend',
+       and p.proname not in ('adopt', 'await_events', 'await_run', 'await_update', 'await_work', 'query', 'create_token', 'exchange', 'lease', 'register', 'register_code', 'suspend',
            'await_workers', 'feed_position', 'create_event_ticket', 'engine_time', 'readiness')
        -- Nobody's but a bridge's own, which tells the tenants apart itself.
        and has_function_privilege('orch_admin', p.oid, 'execute')
@@ -207,10 +211,15 @@ select is_empty('select pg_temp.told()', 'and changes none of it');
 \set QUIET on
 call orch.await_run(:'run', '0');
 \set awaited :SQLSTATE
+call orch.await_update(:'code', 'tenants_secret', '0');
+\set answered :SQLSTATE
+call orch.query(:'code', 'tenants_secret', timeout => '0');
+\set asked :SQLSTATE
 select orch.suspend(:'code_lease', '{"any": ["step#1"]}');
 \set suspended :SQLSTATE
 \set ON_ERROR_STOP on
 select is(:'awaited'::text, 'OR003', 'and cannot wait for its end');
+select is(:'answered'::text || ' ' || :'asked', 'OR003 OR003', 'nor ask its code, or for an answer of it');
 select is(:'suspended'::text, 'OR010', 'nor suspend its code');
 
 -- A bridge, for a token of another tenant.

@@ -157,7 +157,8 @@ order by 1, 2;
 -- Functions that run as somebody else, and what each has pinned; views that do not read as their owner behind a barrier.
 select p.oid::regprocedure as definer, p.proowner::regrole as owner, p.proconfig as settings
 from pg_proc p
-where p.pronamespace in ('orch'::regnamespace, '_orch'::regnamespace) and p.prosecdef;
+where p.pronamespace in ('orch'::regnamespace, '_orch'::regnamespace) and p.prosecdef
+order by p.oid::regprocedure::text collate "C";
 select p.oid::regprocedure as not_pinned
 from pg_proc p
 join pg_language l on l.oid = p.prolang
