@@ -25,6 +25,8 @@ int64_t number_of_text(std::string_view text, const std::string &what)
 
 EventFilter filter_of(const Request &request, const std::string &run)
 {
+    for (const char *name : {"run", "workflow", "kind"})
+        if (request.parameter(name) == "") throw Problem(400, "bad_parameter", std::string(name) + " is empty").hinting("Leave it out for the events of all.");
     EventFilter filter;
     filter.tenant = request.principal.tenant.empty() ? "default" : request.principal.tenant;
     filter.run = !run.empty() ? run : request.parameter("run").value_or("");

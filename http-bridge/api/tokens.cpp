@@ -59,7 +59,7 @@ asio::awaitable<Response> revoke_token(Bridge &bridge, Request &request)
 std::span<const Route> token_routes()
 {
     static const std::vector<Route> routes = {
-        {http::verb::get, "/me", Minimum::viewer, "whoAmI", show_me},
+        {http::verb::get, "/me", Minimum::viewer, "getMe", show_me},
         {http::verb::get,
          "/tokens",
          Minimum::admin,

@@ -49,7 +49,7 @@ def delivery(number_of_it, body=b'{"n": 1}'):
         "headers": {
             "content-type": "application/json",
             "x-hub-signature-256": signature,
-            "x-github-delivery": f"delivery {number_of_it}",
+            "x-github-delivery": f"delivery-{number_of_it}",
             "x-github-event": "push",
         },
     }
