@@ -17,7 +17,6 @@ const std::vector<std::string> &default_handlers()
 // Runners have no tenant of their own, nor have the workers of a session that acts for all.
 constexpr std::string_view any_tenant;
 
-
 struct WorkerRow {
     int32 worker_id;
     std::vector<std::string> queues;
