@@ -72,7 +72,7 @@ def many(count):
     if sessions > 10:
         sys.exit(f"failed: {count} workers wait with {sessions} sessions")
     print(f"as wanted: {count} workers wait with {sessions} sessions")
-    is_(sql(f"select count(*) from orch.workers where state = 'alive' and 'many' = any(queues)"), str(count), "they count as alive")
+    is_(sql("select count(*) from orch.workers where state = 'alive' and 'many' = any(queues)"), str(count), "they count as alive")
     sql(f"select count(*) from orch.trigger_many('many', (select array_agg(to_jsonb(n)) from generate_series(1, {count}) n))")
     got = [poll.answer() for poll in polls]
     tasks = [task for answer in got for task in answer["tasks"]]
