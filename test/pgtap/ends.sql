@@ -224,6 +224,8 @@ call orch.await_run(:'here', '20 s');
 select is(orch.result(:'here'), '{"here": {"found": 1}}', 'which is what the one in the engine goes on with');
 call pg_temp.lease_soon('ends');
 select is((select input from orch.tasks where run_id = :'there'), '{"found": 1}', 'and the one at a worker');
-select is(pg_temp.run(:'there'), 'running', 'that runs');
+select orch.complete((select lease from leased), '"done"');
+call orch.await_run(:'there', '20 s');
+select is(pg_temp.run(:'there'), 'succeeded', 'which ends');
 
 select * from finish();

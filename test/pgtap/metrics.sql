@@ -8,6 +8,10 @@ as $$ select m.value from orch.metrics as m where m.sample = metric.sample and m
 create function pg_temp.state(of text, state text) returns double precision
 language sql
 as $$ select pg_temp.metric('orch_' || of, jsonb_build_object('state', state)) $$;
+-- What other tests left would end in the middle of this one.
+select orch.cancel(r.run_id, true) from orch.runs as r where r.state in ('queued', 'scheduled', 'running') \g /dev/null
+select _orch.advance_clock('61 seconds') is null as moved \gset
+call pg_temp.wait_until($$ select not exists (select from orch.runs where state not in ('succeeded', 'failed', 'timed_out', 'cancelled')) $$);
 create temp table before as select m.sample, m.labels, m.value from orch.metrics as m;
 create function pg_temp.more(sample text, labels jsonb default '{}') returns double precision
 language sql
