@@ -59,7 +59,8 @@ void require_token_name(const std::string &name)
 // A bridge speaks for one tenant at a time; whoever administers the database itself may choose any.
 std::string tenant_for(const Call &call, const std::optional<std::string> &wanted)
 {
-    const std::string own = call.tenant(), tenant = wanted.value_or(own);
+    const std::string own = call.tenant();
+    std::string tenant = wanted.value_or(own);
     if (tenant != own && pg::is_bridge_session())
         throw pg::error{ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "a token of tenant " + core::in_quotes(own) + " cannot create one of tenant " + core::in_quotes(tenant),
@@ -110,7 +111,7 @@ std::string create_token(Call &call, const NewToken &wanted)
     const std::string role = role_word(wanted.role), tenant = tenant_for(call, wanted.tenant);
     if (wanted.expires_at && *wanted.expires_at <= call.now())
         throw pg::error{ERRCODE_INVALID_PARAMETER_VALUE, "expires lies in the past", {}, "Give a moment that comes, or none for a token that does not expire."};
-    const std::string token = random_token();
+    std::string token = random_token();
     const auto time = [](const std::optional<TimestampTz> &at) { return at ? std::optional(TimestampTzGetDatum(*at)) : std::nullopt; };
     const pg::Rows rows = insert.run(Parameters<7>()
                                          .add(pg::text_datum(tenant))
