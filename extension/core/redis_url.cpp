@@ -1,5 +1,7 @@
 #include "core/redis_url.hpp"
 
+#include "core/encoding.hpp"
+
 #include <charconv>
 
 #include "core/last_include.hpp"
@@ -7,14 +9,6 @@
 namespace orch::core {
 
 namespace {
-
-int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 std::optional<std::string> unescaped(std::string_view text)
 {

@@ -1,5 +1,7 @@
 #include "core/uuid.hpp"
 
+#include "core/encoding.hpp"
+
 #include <cstddef>
 
 #include "core/last_include.hpp"
@@ -8,14 +10,6 @@ namespace orch::core {
 namespace {
 
 constexpr bool is_dash_place(std::size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
-
-int digit_value(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 void write_sequence(Uuid &uuid, uint64_t sequence)
 {
@@ -50,7 +44,7 @@ std::optional<Uuid> uuid_from_text(std::string_view text)
             if (text[i] != '-') return std::nullopt;
             continue;
         }
-        const int value = digit_value(text[i]);
+        const int value = hex_digit(text[i]);
         if (value < 0) return std::nullopt;
         uuid[nibble / 2] = static_cast<uint8_t>(uuid[nibble / 2] << 4 | value);
         nibble++;

@@ -1,5 +1,6 @@
 #include "core/webhook.hpp"
 
+#include "core/encoding.hpp"
 #include "core/states.hpp"
 #include "core/text.hpp"
 
@@ -13,7 +14,6 @@ namespace orch::core {
 
 namespace {
 
-constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr size_t longest_delivery_id = 256;
 constexpr size_t most_signatures = 10;
 
@@ -122,45 +122,6 @@ bool equal_in_constant_time(std::string_view a, std::string_view b)
     volatile unsigned char differs = 0;
     for (size_t i = 0; i < a.size(); i++) differs = static_cast<unsigned char>(differs | (static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i])));
     return differs == 0;
-}
-
-std::string hex(std::span<const uint8_t> bytes)
-{
-    std::string text;
-    for (const uint8_t byte : bytes) {
-        text += "0123456789abcdef"[byte >> 4];
-        text += "0123456789abcdef"[byte & 15];
-    }
-    return text;
-}
-
-std::string base64(std::span<const uint8_t> bytes)
-{
-    std::string text;
-    for (size_t i = 0; i < bytes.size(); i += 3) {
-        const auto byte = [&](size_t k) { return i + k < bytes.size() ? static_cast<unsigned>(bytes[i + k]) : 0u; };
-        const unsigned group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for (size_t k = 0; k < 4; k++) text += i + k <= bytes.size() ? base64_digits[group >> (18 - 6 * k) & 63] : '=';
-    }
-    return text;
-}
-
-std::optional<std::string> from_base64(std::string_view text)
-{
-    while (text.ends_with('=')) text.remove_suffix(1);
-    if (text.size() % 4 == 1) return std::nullopt;
-    std::string bytes;
-    unsigned group = 0, bits = 0;
-    for (const char c : text) {
-        const size_t digit = base64_digits.find(c);
-        if (digit == std::string_view::npos) return std::nullopt;
-        group = group << 6 | static_cast<unsigned>(digit);
-        bits += 6;
-        if (bits < 8) continue;
-        bits -= 8;
-        bytes += static_cast<char>(group >> bits & 0xff);
-    }
-    return bytes;
 }
 
 std::optional<std::string> secret_bytes(std::string_view secret)

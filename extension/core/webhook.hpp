@@ -43,10 +43,6 @@ std::string signature_text(HookFormat format, std::span<const uint8_t> hmac);
 /// Whether two texts are equal, in a time that tells nothing of where they differ.
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 
-std::string hex(std::span<const uint8_t> bytes);
-std::string base64(std::span<const uint8_t> bytes);
-std::optional<std::string> from_base64(std::string_view text);
-
 /// The bytes that a secret stands for: `whsec_` and base64, or the text itself. Nothing where the base64 is none.
 std::optional<std::string> secret_bytes(std::string_view secret);
 inline constexpr std::string_view secret_prefix = "whsec_";

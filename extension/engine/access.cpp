@@ -1,7 +1,9 @@
 #include "engine/access.hpp"
 
+#include "core/encoding.hpp"
 #include "engine/audit.hpp"
 #include "engine/upkeep.hpp"
+#include "pg/hmac.hpp"
 #include "pg/membership.hpp"
 #include "shared/clock.hpp"
 #include "shared/rates.hpp"
@@ -11,21 +13,8 @@ namespace orch::engine {
 
 namespace {
 
-constexpr size_t secret_bytes = 32;
-
 // 256 random bits behind a word by which scanners of source code know what they found.
-std::string random_token()
-{
-    static constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint8_t bytes[secret_bytes + 1] = {};
-    if (!pg_strong_random(bytes, secret_bytes)) throw pg::error{ERRCODE_INTERNAL_ERROR, "could not generate random numbers", {}, {}};
-    std::string token = "orch_";
-    for (size_t bit = 0; bit < secret_bytes * 8; bit += 6) {
-        const unsigned pair = static_cast<unsigned>(bytes[bit / 8]) << 8 | bytes[bit / 8 + 1];
-        token += letters[pair >> (10 - bit % 8) & 63];
-    }
-    return token;
-}
+std::string random_token() { return "orch_" + core::base64(pg::random_bytes(), core::Base64::url); }
 
 Datum hash_of(const std::string &token)
 {

@@ -1,5 +1,6 @@
 #include "engine/hook.hpp"
 
+#include "core/encoding.hpp"
 #include "core/json_path.hpp"
 #include "core/template.hpp"
 #include "engine/audit.hpp"

@@ -1,6 +1,7 @@
 #include "engine/notify.hpp"
 
 #include "core/definition.hpp"
+#include "core/encoding.hpp"
 #include "core/lease_text.hpp"
 #include "core/webhook.hpp"
 #include "engine/audit.hpp"

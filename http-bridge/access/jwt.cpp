@@ -1,6 +1,6 @@
 #include "access/jwt.hpp"
 
-#include "server/text.hpp"
+#include "core/encoding.hpp"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -36,11 +36,7 @@ std::string text_of(const core::Json &object, std::string_view name)
     return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
 }
 
-std::string bytes_of(const core::Json &object, std::string_view name)
-{
-    std::string bytes;
-    return from_base64url(text_of(object, name), bytes) ? bytes : std::string();
-}
+std::string bytes_of(const core::Json &object, std::string_view name) { return core::from_base64(text_of(object, name), core::Base64::url).value_or(""); }
 
 const unsigned char *unsigned_bytes(const std::string &bytes) { return reinterpret_cast<const unsigned char *>(bytes.data()); }
 
@@ -83,9 +79,9 @@ std::shared_ptr<EVP_PKEY> p256_key(const core::Json &jwk)
 
 core::Json decoded_object(std::string_view part, const char *what)
 {
-    std::string bytes;
-    if (!from_base64url(part, bytes)) throw BadJwt(std::string(what) + " is no base64url");
-    auto parsed = core::parse(bytes, {.max_depth = 16, .exact_integers = false});
+    const auto bytes = core::from_base64(part, core::Base64::url);
+    if (!bytes) throw BadJwt(std::string(what) + " is no base64url");
+    auto parsed = core::parse(*bytes, {.max_depth = 16, .exact_integers = false});
     auto *value = std::get_if<core::Json>(&parsed);
     if (value == nullptr || !value->is_object()) throw BadJwt(std::string(what) + " is no JSON object");
     return std::move(*value);
@@ -161,7 +157,8 @@ Jwt parse_jwt(std::string_view text)
     if (const core::Json *name = core::member(header, "kid"); name != nullptr && !name->is_string()) throw BadJwt("the name of its key is no text");
     jwt.key_id = text_of(header, "kid");
     jwt.signed_part = text.substr(0, last);
-    if (!from_base64url(text.substr(last + 1), jwt.signature) || jwt.signature.empty()) throw BadJwt("it has no signature");
+    jwt.signature = core::from_base64(text.substr(last + 1), core::Base64::url).value_or("");
+    if (jwt.signature.empty()) throw BadJwt("it has no signature");
     jwt.claims = decoded_object(text.substr(first + 1, last - first - 1), "its body");
     return jwt;
 }

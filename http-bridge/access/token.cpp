@@ -1,5 +1,6 @@
 // Tokens of orch.create_token. Nothing of them is kept here: the database is asked for each request, so that one that is revoked is dead everywhere at once.
 #include "access/credentials.hpp"
+#include "core/encoding.hpp"
 #include "server/problem.hpp"
 
 #include <openssl/evp.h>
@@ -18,13 +19,7 @@ std::string sha256_hex(std::string_view text)
     std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
     unsigned length = 0;
     if (EVP_Digest(text.data(), text.size(), hash.data(), &length, EVP_sha256(), nullptr) != 1) throw std::runtime_error("SHA-256 failed");
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string hex;
-    for (unsigned i = 0; i < length; i++) {
-        hex += digits[hash[i] >> 4];
-        hex += digits[hash[i] & 15];
-    }
-    return hex;
+    return core::hex({hash.data(), length});
 }
 
 class TokenCredentials : public Credentials {

@@ -1,5 +1,6 @@
 // Inbound webhooks. A delivery comes without a token: its signature is checked in the database.
 #include "api/sql_route.hpp"
+#include "core/encoding.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -32,19 +33,6 @@ std::string headers_of(const Request &request)
     return headers.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string hex_of(std::string_view bytes)
-{
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text = "\\x";
-    text.reserve(2 + 2 * bytes.size());
-    for (const char c : bytes) {
-        const auto byte = static_cast<unsigned char>(c);
-        text += digits[byte >> 4];
-        text += digits[byte & 15];
-    }
-    return text;
-}
-
 asio::awaitable<Response> receive(Bridge &bridge, Request &request)
 {
     static const std::string statement = "select r.created, json_build_object('run_id', r.run_id, 'state', r.state, 'deduplicated', not r.created)"
@@ -52,7 +40,7 @@ asio::awaitable<Response> receive(Bridge &bridge, Request &request)
     std::optional<DatabaseError> refused;
     Rows rows;
     try {
-        Params params{request.in_path("hook"), hex_of(request.body), headers_of(request)};
+        Params params{request.in_path("hook"), "\\x" + core::hex(core::as_bytes(request.body)), headers_of(request)};
         rows = co_await bridge.pool.run_as_bridge(statement, std::move(params));
     } catch (const DatabaseError &error) {
         if (error.code != "42501" && error.code != "42704") throw;
@@ -60,9 +48,7 @@ asio::awaitable<Response> receive(Bridge &bridge, Request &request)
     }
     if (refused) {
         // Whoever tries is counted, like anybody without a token.
-        Params address{std::nullopt, request.peer};
-        const Rows counted = co_await bridge.pool.run_as_bridge("select a.status, a.retry_after_seconds from orch.admit($1::bytea, $2) a", std::move(address));
-        if (counted.text(0, 0) == "limited") throw Problem(429, "rate_limited", "too many deliveries were refused").with("Retry-After", counted.text(0, 1));
+        (void)co_await bridge.authenticator->admit_anybody(bridge, request);
         throw *refused;
     }
     co_return json_response(rows.text(0, 1), rows.boolean(0, 0) ? 201 : 200);

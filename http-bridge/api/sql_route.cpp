@@ -1,5 +1,6 @@
 #include "api/sql_route.hpp"
 
+#include "core/encoding.hpp"
 #include "server/text.hpp"
 
 namespace orch::bridge {
@@ -93,7 +94,7 @@ Source in_body()
     return [](const Request &request) -> Param { return request.body; };
 }
 
-std::string cursor_of(std::string_view key) { return to_base64url(std::string(cursor_version) + std::string(key)); }
+std::string cursor_of(std::string_view key) { return core::base64(core::as_bytes(std::string(cursor_version) + std::string(key)), core::Base64::url); }
 
 Paging paging_of(const Request &request)
 {
@@ -105,8 +106,8 @@ Paging paging_of(const Request &request)
         paging.limit = std::stoul(*limit);
     }
     if (const auto cursor = request.parameter("cursor")) {
-        std::string key;
-        if (!from_base64url(*cursor, key) || !key.starts_with(cursor_version) || !is_utf8(key) || key.find('\0') != key.npos)
+        const std::string key = core::from_base64(*cursor, core::Base64::url).value_or("");
+        if (!key.starts_with(cursor_version) || !is_utf8(key) || key.find('\0') != key.npos)
             throw Problem(400, "bad_parameter", "the cursor is none that this API has given out").hinting("Take next_cursor of the page before as it is.");
         paging.after = key.substr(cursor_version.size());
     }

@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 
 namespace orch::bridge {
 
@@ -197,8 +198,9 @@ asio::awaitable<Response> lend(Bridge &bridge, Request &request, bool exchanges)
         bool failed = false;
         try {
             co_await poll(bridge, wanted, sink);
-        } catch (const DatabaseError &) {
+        } catch (const DatabaseError &error) {
             failed = true;
+            spdlog::warn("a poll of worker {} ends in vain: {} {}", wanted.worker, error.code, error.message);
         }
         // The answer has begun: what is wrong is told to whoever asks again.
         if (failed) (void)co_await sink.write(nothing_to_do);

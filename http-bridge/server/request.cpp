@@ -1,19 +1,12 @@
 #include "server/request.hpp"
 
+#include "core/encoding.hpp"
 #include "server/problem.hpp"
 #include "server/text.hpp"
 
 namespace orch::bridge {
 
 namespace {
-
-int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 [[noreturn]] void refuse_target(const std::string &why)
 {
@@ -27,7 +20,7 @@ std::string decoded(std::string_view text, bool plus_is_space)
     for (size_t i = 0; i < text.size(); i++) {
         const char c = text[i];
         if (c == '%') {
-            const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1, low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
+            const int high = i + 2 < text.size() ? core::hex_digit(text[i + 1]) : -1, low = i + 2 < text.size() ? core::hex_digit(text[i + 2]) : -1;
             if (high < 0 || low < 0) refuse_target("A percent sign is not followed by two hexadecimal digits.");
             result += static_cast<char>(high * 16 + low);
             i += 2;

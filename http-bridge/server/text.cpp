@@ -43,37 +43,6 @@ std::string_view trimmed(std::string_view text)
     return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-namespace {
-constexpr std::string_view base64url_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-}
-
-std::string to_base64url(std::string_view bytes)
-{
-    std::string text;
-    uint32_t held = 0;
-    int bits = 0;
-    for (const char c : bytes) {
-        held = held << 8 | static_cast<unsigned char>(c);
-        for (bits += 8; bits >= 6; bits -= 6) text += base64url_digits[held >> (bits - 6) & 63];
-    }
-    if (bits > 0) text += base64url_digits[held << (6 - bits) & 63];
-    return text;
-}
-
-bool from_base64url(std::string_view text, std::string &bytes)
-{
-    uint32_t held = 0;
-    int bits = 0;
-    bytes.clear();
-    for (const char c : text) {
-        const auto digit = base64url_digits.find(c);
-        if (digit == base64url_digits.npos) return false;
-        held = held << 6 | static_cast<uint32_t>(digit);
-        if ((bits += 6) >= 8) bytes += static_cast<char>(held >> (bits -= 8) & 255);
-    }
-    return text.size() % 4 != 1;
-}
-
 std::string json_string(std::string_view text) { return core::to_text(text); }
 
 }  // namespace orch::bridge

@@ -1,5 +1,6 @@
 #include "server/wire.hpp"
 
+#include "core/encoding.hpp"
 #include "core/problem.hpp"
 #include "server/text.hpp"
 
@@ -104,12 +105,7 @@ std::string new_request_id()
 {
     std::array<unsigned char, 16> bytes{};
     RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
-    std::string id;
-    for (const unsigned char byte : bytes) {
-        id += hex_digits[byte >> 4];
-        id += hex_digits[byte & 15];
-    }
-    return id;
+    return core::hex(bytes);
 }
 
 std::string request_id_of(const Request &request)

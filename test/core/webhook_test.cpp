@@ -51,16 +51,8 @@ TEST(Webhook, AnIdIsNoBinary)
     EXPECT_TRUE(read_delivery(HookFormat::hex, "x", object({{"x", "00"}})));
 }
 
-TEST(Webhook, Base64GoesBothWays)
+TEST(Webhook, SecretsStandForBytes)
 {
-    for (const char *text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"}) {
-        const std::string_view bytes(text);
-        const std::string encoded = base64({reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()});
-        EXPECT_EQ(from_base64(encoded), bytes);
-    }
-    EXPECT_EQ(base64({reinterpret_cast<const uint8_t *>("fooba"), 5}), "Zm9vYmE=");
-    EXPECT_FALSE(from_base64("Zm9v!"));
-    EXPECT_FALSE(from_base64("Z"));
     EXPECT_EQ(secret_bytes("whsec_Zm9v"), "foo");
     EXPECT_EQ(secret_bytes("Zm9v"), "Zm9v");
     EXPECT_FALSE(secret_bytes("whsec_***"));

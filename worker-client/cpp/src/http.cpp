@@ -1,3 +1,4 @@
+#include "core/encoding.hpp"
 #include "executors.hpp"
 #include "expectation.hpp"
 #include "orch/text.hpp"
@@ -119,18 +120,6 @@ bool is_text(std::string_view bytes)
     return true;
 }
 
-std::string base64(std::string_view bytes)
-{
-    constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (size_t i = 0; i < bytes.size(); i += 3) {
-        const auto byte = [&](size_t k) { return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u; };
-        const unsigned group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for (size_t k = 0; k < 4; ++k) out += i + k <= bytes.size() ? digits[group >> (18 - 6 * k) & 63] : '=';
-    }
-    return out;
-}
-
 /// JSON text of an answer's body as a task's output has it. A value's own text goes on, so that no digit of a number is lost on the way.
 struct body_text {
     std::string json_text = "null";
@@ -155,7 +144,7 @@ std::string output_of(const http_answer &answer, bool is_llm)
     json headers = json::object();
     for (const auto &[name, value] : answer.headers) headers[clean_text(name)] = clean_text(value);
     std::string text = "\"output\":{\"status\":" + std::to_string(answer.status) + ",\"headers\":" + headers.dump() + ",\"body\":" + body.json_text;
-    if (body.is_bytes) text += ",\"body_base64\":" + json(base64(answer.body)).dump();
+    if (body.is_bytes) text += ",\"body_base64\":" + json(core::base64(core::as_bytes(answer.body))).dump();
     if (is_llm) {
         const auto value = body.is_json ? json::parse(body.json_text) : json();
         const auto content = json::json_pointer("/choices/0/message/content");
