@@ -25,7 +25,7 @@ def loud(task, input):
 
 @orch.task()
 async def slow(task, input):
-    task.log("began")
+    (PLACE / "slow").touch()
     await asyncio.sleep(input.get("seconds", 0.5))
     return "slept"
 
@@ -129,8 +129,12 @@ async def large(ctx, input):
 
 @orch.workflow()
 async def tidy(ctx, input):
+    def long():
+        (PLACE / "long").touch()
+        return asyncio.sleep(600)
+
     try:
-        await ctx.step("long", lambda: asyncio.sleep(600))
+        await ctx.step("long", long)
     finally:
         await ctx.step("tidy", lambda: "tidied")
 

@@ -178,7 +178,7 @@ class ServerTest(unittest.TestCase):
     def test_drain_lets_tasks_end_and_a_second_signal_does_not(self):
         worker = self.worker()
         run = self.run_of(slow={"handler": "slow", "input": {"seconds": 1}})
-        self.until("the task", lambda: self.sql("select true from orch.logs where run_id = %s", run))  # the handler, not only the lease
+        self.until("the handler", (self.place / "slow").exists)  # a task is leased before its worker knows of it
         self.assertIn("stopped, 0 tasks given back", self.stop(worker))
         self.assertEqual(self.task(run, "slow")[:3], ("succeeded", 1, "slept"))
         worker = self.worker()
@@ -193,7 +193,7 @@ class ServerTest(unittest.TestCase):
     def test_a_worker_started_again_under_its_name_fails_what_it_held(self):
         first = self.worker(name="phoenix")
         run = self.run_of(slow={"handler": "slow", "input": {"seconds": 1}, "retry_delay_seconds": 0})
-        self.until("the task", lambda: self.task(run, "slow")[0] == "running")
+        self.until("the handler", (self.place / "slow").exists)  # a task is leased before its worker knows of it
         first.kill()
         self.worker(name="phoenix")
         self.over(run)
@@ -214,7 +214,7 @@ class ServerTest(unittest.TestCase):
     def test_a_lost_connection_loses_nothing(self):
         worker = self.worker()
         run = self.run_of(slow={"handler": "slow", "input": {"seconds": 1}})
-        self.until("the task", lambda: self.task(run, "slow")[0] == "running")
+        self.until("the handler", (self.place / "slow").exists)  # a task is leased before its worker knows of it
         self.sql("select count(pg_terminate_backend(pid)) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()")
         self.over(run)
         self.assertEqual(self.task(run, "slow")[:3], ("succeeded", 1, "slept"))
@@ -250,7 +250,7 @@ class ServerTest(unittest.TestCase):
         self.worker()
         self.until("the workflow", lambda: self.sql("select true from orch.workflows where workflow = 'tidy'"))
         run = self.client.trigger("tidy")
-        self.until("main", lambda: self.sql("select state from orch.tasks where run_id = %s and task_id = 'main'", run) == "running")
+        self.until("the step", (self.place / "long").exists)
         self.client.cancel(run)
         self.over(run)
         self.assertEqual(self.client.status(run)["state"], "cancelled")
