@@ -40,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="orch-worker", description="A worker for the handlers and workflows that Python modules declare.")
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="imported; its @orch.task and @orch.workflow functions are served")
     parser.add_argument("--database", default=os.environ.get("ORCH_DATABASE_URL", ""), help="URL of the database (ORCH_DATABASE_URL, else the PG* variables)")
+    parser.add_argument("--pooled", action="store_const", const=True, help="behind a pooler in transaction mode: look for work, do not wait in the database")
     parser.add_argument("--name", help="the worker's id, unique among those that live")
     parser.add_argument("--queue", action="append", metavar="NAME", help="may be repeated; default if none is given")
     parser.add_argument("--callable", action="append", default=[], metavar="MODULE", help="a module whose functions `callable` tasks may name; package.* for all below")
@@ -60,7 +61,7 @@ def main() -> None:
         importlib.import_module(module)
     payloads = Payloads(store_of(given.payloads)) if given.payloads else None
     worker = Worker(given.database, id=given.name, queues=given.queue or ["default"], callables=given.callable, concurrency=given.concurrency, payloads=payloads,
-                    drain=given.drain, grace=given.grace, lease_time=given.lease, until_idle=given.until_idle)
+                    drain=given.drain, grace=given.grace, lease_time=given.lease, until_idle=given.until_idle, pooled=given.pooled)
     try:
         worker.run()
     except Error as refused:

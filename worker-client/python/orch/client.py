@@ -5,6 +5,7 @@ exists when that commits. What waits (result, events) needs a connection in auto
 """
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
 import json
@@ -18,9 +19,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from .context import Duration, seconds_of
+from .database import connect, pauses, pooled_of
 from .errors import Error, Fields, RunFailed
 from .payloads import Payloads
-from .session import with_defaults
 
 T = TypeVar("T")
 Run = uuid.UUID | str
@@ -179,24 +180,40 @@ def is_over(kind: str) -> bool:
     return kind.startswith("run_") and kind[4:] in OVER
 
 
-def waits(timeout: Duration | None) -> Iterator[float]:
-    """How long each wait may last, until the timeout has passed."""
-    end = None if timeout is None else time.monotonic() + seconds_of(timeout)
+def waits(timeout: Duration | None, pooled: bool = False) -> Iterator[float]:
+    """How long each wait may last, until the timeout has passed; behind a pooler, how long each pause between two looks."""
+    end, pause = None if timeout is None else time.monotonic() + seconds_of(timeout), pauses()
     while True:
         left = LONGEST_WAIT if end is None else end - time.monotonic()
         if left <= 0:
             return
-        yield min(left, LONGEST_WAIT)
+        yield min(left, next(pause) if pooled else LONGEST_WAIT)
+
+
+@contextlib.contextmanager
+def unless_answered() -> Iterator[None]:
+    """An update whose answer is still to come (OR040) is looked at again."""
+    try:
+        yield
+    except Error as refused:
+        if refused.code != "OR040":
+            raise
 
 
 class Client:
-    """Options of trigger and trigger_many: idempotency_key(s), priority, run_at, tags, timeout, traceparent, source, version."""
+    """Options of trigger and trigger_many: idempotency_key(s), priority, run_at, tags, timeout, traceparent, source, version.
 
-    def __init__(self, database: str | psycopg.Connection[Any] = "", *, payloads: Payloads | None = None) -> None:
+    pooled: behind a pooler that gives connections away between transactions, as pooled=1 in the URL says: it looks again and again for what it waits for.
+    """
+
+    def __init__(self, database: str | psycopg.Connection[Any] = "", *, payloads: Payloads | None = None, pooled: bool | None = None) -> None:
         self.payloads = payloads or Payloads()
         self._calls = Calls(self.payloads)
         self._own = isinstance(database, str)
-        self.connection: psycopg.Connection[Any] = psycopg.connect(with_defaults(database), autocommit=True) if isinstance(database, str) else database
+        self.pooled = bool(pooled_of(database)[1] if pooled is None and isinstance(database, str) else pooled)
+        self.connection: psycopg.Connection[Any] = connect(psycopg.Connection, database, self.pooled) if isinstance(database, str) else database
+        if self._own:
+            self.connection.autocommit = True
 
     def __enter__(self) -> Client:
         return self
@@ -217,8 +234,10 @@ class Client:
         except psycopg.Error as refused:
             raise refusal(refused, self.payloads) from refused
 
-    def _wait(self, sql: str, *values: Any) -> None:
+    def _wait(self, seconds: float, sql: str, *values: Any) -> None:
         check_waiting(self.connection.autocommit)
+        if self.pooled:
+            return time.sleep(seconds)
         try:
             self.connection.execute(sql, values)
         except psycopg.Error as refused:
@@ -239,23 +258,24 @@ class Client:
 
     def result(self, run: Run, timeout: Duration | None = None) -> Any:
         """Waits for the end and returns the output; raises RunFailed, or TimeoutError where it is not over by then."""
-        for seconds in waits(timeout):
-            self._wait("call orch.await_run(%s, %s)", run, datetime.timedelta(seconds=seconds))
+        for seconds in waits(timeout, self.pooled):
+            self._wait(seconds, "call orch.await_run(%s, %s)", run, datetime.timedelta(seconds=seconds))
             with contextlib.suppress(TimeoutError):
                 return self._run(self._calls.outcome(run))
         return self._run(self._calls.outcome(run))
 
     def events(self, run: Run, after: int = 0) -> Iterator[Event]:
         """What happens to a run, until it is over."""
+        pause = pauses()
         while True:
             found = self._run(self._calls.events(run, after))
             for event in found:
-                after = event.pos
+                after, pause = event.pos, pauses()
                 yield event
                 if is_over(event.kind):
                     return
             if not found:
-                self._wait("call orch.await_events(%s, '10 s')", after)
+                self._wait(next(pause), "call orch.await_events(%s, '10 s')", after)
 
     def signal(self, run: Run, name: str, payload: Any = None) -> None:
         self._run(self._calls.signal(run, name, payload))
@@ -275,7 +295,11 @@ class Client:
         """Has the code of a run do something, once for each id, and gives the answer. Error OR041: it was refused or failed, see `error`."""
         check_waiting(self.connection.autocommit)
         sent = self._run(self._calls.update(run, name, input, id))
-        return self._run(self._calls.await_update(run, sent, timeout))
+        for seconds in waits(timeout, True) if self.pooled else ():
+            with unless_answered():
+                return self._run(self._calls.await_update(run, sent, 0))
+            time.sleep(seconds)
+        return self._run(self._calls.await_update(run, sent, 0 if self.pooled else timeout))
 
     def cancel(self, run: Run, force: bool = False) -> str:
         return self._run(self._calls.state("cancel", run, {"force": force}))
@@ -291,10 +315,11 @@ class Client:
 class AsyncClient:
     """The same for asyncio; `async with AsyncClient(url)` opens its connection."""
 
-    def __init__(self, database: str | psycopg.AsyncConnection[Any] = "", *, payloads: Payloads | None = None) -> None:
+    def __init__(self, database: str | psycopg.AsyncConnection[Any] = "", *, payloads: Payloads | None = None, pooled: bool | None = None) -> None:
         self.payloads = payloads or Payloads()
         self._calls = Calls(self.payloads)
         self._database = database
+        self.pooled = bool(pooled_of(database)[1] if pooled is None and isinstance(database, str) else pooled)
         self._connection: psycopg.AsyncConnection[Any] | None = None if isinstance(database, str) else database
 
     async def __aenter__(self) -> AsyncClient:
@@ -307,7 +332,8 @@ class AsyncClient:
     async def _open(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None:
             assert isinstance(self._database, str)
-            self._connection = await psycopg.AsyncConnection.connect(with_defaults(self._database), autocommit=True)
+            self._connection = await connect(psycopg.AsyncConnection, self._database, self.pooled)
+            await self._connection.set_autocommit(True)
         return self._connection
 
     async def close(self) -> None:
@@ -323,9 +349,11 @@ class AsyncClient:
         except psycopg.Error as refused:
             raise refusal(refused, self.payloads) from refused
 
-    async def _wait(self, sql: str, *values: Any) -> None:
+    async def _wait(self, seconds: float, sql: str, *values: Any) -> None:
         connection = await self._open()
         check_waiting(connection.autocommit)
+        if self.pooled:
+            return await asyncio.sleep(seconds)
         try:
             await connection.execute(sql, values)
         except psycopg.Error as refused:
@@ -344,22 +372,23 @@ class AsyncClient:
         return await self._run(self._calls.status(run))
 
     async def result(self, run: Run, timeout: Duration | None = None) -> Any:
-        for seconds in waits(timeout):
-            await self._wait("call orch.await_run(%s, %s)", run, datetime.timedelta(seconds=seconds))
+        for seconds in waits(timeout, self.pooled):
+            await self._wait(seconds, "call orch.await_run(%s, %s)", run, datetime.timedelta(seconds=seconds))
             with contextlib.suppress(TimeoutError):
                 return await self._run(self._calls.outcome(run))
         return await self._run(self._calls.outcome(run))
 
     async def events(self, run: Run, after: int = 0) -> AsyncIterator[Event]:
+        pause = pauses()
         while True:
             found = await self._run(self._calls.events(run, after))
             for event in found:
-                after = event.pos
+                after, pause = event.pos, pauses()
                 yield event
                 if is_over(event.kind):
                     return
             if not found:
-                await self._wait("call orch.await_events(%s, '10 s')", after)
+                await self._wait(next(pause), "call orch.await_events(%s, '10 s')", after)
 
     async def signal(self, run: Run, name: str, payload: Any = None) -> None:
         await self._run(self._calls.signal(run, name, payload))
@@ -377,7 +406,11 @@ class AsyncClient:
     async def update(self, run: Run, name: str, input: Any = None, *, id: str | None = None, timeout: Duration | None = None) -> Any:
         check_waiting((await self._open()).autocommit)
         sent = await self._run(self._calls.update(run, name, input, id))
-        return await self._run(self._calls.await_update(run, sent, timeout))
+        for seconds in waits(timeout, True) if self.pooled else ():
+            with unless_answered():
+                return await self._run(self._calls.await_update(run, sent, 0))
+            await asyncio.sleep(seconds)
+        return await self._run(self._calls.await_update(run, sent, 0 if self.pooled else timeout))
 
     async def cancel(self, run: Run, force: bool = False) -> str:
         return await self._run(self._calls.state("cancel", run, {"force": force}))

@@ -260,12 +260,9 @@ class Execution:
 
     async def _flush(self) -> None:
         async with self._recording:
-            await self._record()
-
-    async def _record(self) -> None:
-        entries, self._entries, self._news = self._entries, [], True
-        if entries:
-            await self.journal.record(entries)
+            entries, self._entries, self._news = self._entries, [], True
+            if entries:
+                await self.journal.record(entries)
 
     async def _begin(self) -> None:
         """What was held back until the replay was done."""
@@ -408,9 +405,13 @@ class Execution:
         if result:
             async with self._recording:
                 if commit:
-                    await self._record()
-                    await commit([{"id": op.id, "seen": self._seen} | result])
-                    self._seen = []
+                    # With what was asked for meanwhile: behind a pooler, our other connection may wait for the one that is held here.
+                    steps, self._entries, self._seen, self._news = [*self._entries, {"id": op.id, "seen": self._seen} | result], [], [], True
+                    try:
+                        await commit(steps)
+                    except BaseException:
+                        self._entries[:0], self._seen[:0] = steps[:-1], steps[-1]["seen"]
+                        raise
                 else:
                     self._entry({"id": op.id} | result)
                 self._deliveries.append((Entry(op.id, "failed" if "error" in result else "succeeded", result.get("output"), result.get("error")), True))

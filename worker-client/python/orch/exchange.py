@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from typing import TYPE_CHECKING
 
+from .database import POOLER, pauses
 from .errors import Error, error
 from .session import Answer, Parameter, Row, Session, array, json_of
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("orch")
 
-# This connection waits for hours on purpose, and three heartbeats must fit into a lease.
-SET_UP = ("select set_config('statement_timeout', '0', false), set_config('idle_session_timeout', '0', false), "
+# A server process of our own waits for hours on purpose; one behind a pooler is others' too. Three heartbeats must fit into a lease.
+SET_UP = ("select pg_backend_pid() = $2::int as own, "
+          "case when pg_backend_pid() = $2::int then set_config('statement_timeout', '0', false) || set_config('idle_session_timeout', '0', false) end, "
           "least(extract(epoch from coalesce(nullif(current_setting('orch.heartbeat_interval', true), ''), '5s')::interval), "
           "extract(epoch from coalesce($1, nullif(current_setting('orch.default_lease_time', true), ''), '30s')::interval) / 3)::float8 as beat")
 EXCHANGE = "select *, extract(epoch from deadline_at - clock_timestamp())::float8 as seconds_left from orch.exchange($1, $2::jsonb, $3::int, $4::interval)"
@@ -41,7 +42,7 @@ class Exchange:
         self.connected = asyncio.Event()
         self._hungry = True
         self._await: Answer | None = None
-        self._can_await, self._fruitless, self._poll_delay, self._awaited_at = True, 0, 0.1, 0.0
+        self._can_await, self._fruitless, self._pauses, self._awaited_at = True, 0, pauses(), 0.0
         self._most = MAX_BATCH  # results at a time; a batch that was refused as a whole goes one by one, to find the result that did it
         self._new_process = True  # what the engine lists at first was lost by a crash of our predecessor
         self._beat_at, self._beat_interval = 0.0, 5.0
@@ -49,13 +50,13 @@ class Exchange:
 
     async def talk(self) -> None:
         """Until the worker is over, on one connection after the other."""
-        worker, backoff, first = self._worker, 0.1, True
+        worker, backoff, first = self._worker, pauses(5.0), True
         give_up = time.monotonic() + worker.start_timeout
         while not worker.over():
             try:
                 session = await self._connect()
                 log.info("worker %s serves %d tasks at once", worker.id, worker.concurrency)
-                first, backoff = False, 0.1
+                first, backoff = False, pauses(5.0)
                 while not worker.over():
                     await self._turn(session)
             except Error as why:
@@ -66,8 +67,7 @@ class Exchange:
                     raise
                 log.warning("%s; %d tasks go on, connecting again", str(why).replace("\n", ": "), len(worker.running))
                 worker.wake.clear()
-                await self.woken(backoff * random.uniform(0.5, 1.5))
-                backoff = min(backoff * 2, 5.0)
+                await self.woken(next(backoff))
 
     async def call(self, sql: str, *parameters: Parameter) -> list[Row]:
         """A statement that is sent again when the connection breaks: for those that may be repeated."""
@@ -109,10 +109,12 @@ class Exchange:
         worker = self._worker
         self.session = session = await Session.connect(worker.database)
         session.on_lost = worker.wake.set
-        [row] = await session.send(SET_UP, worker.lease_time)
+        [row] = await session.send(SET_UP, worker.lease_time, session.process)
+        if worker.pooled is None and row["own"] == "f":
+            log.warning(POOLER)
         for each in worker.tasks.workflows.values():
             await session.send("select orch.register_code($1, $2, $3::jsonb)", each.name, each.version, json_of(each.options))
-        self._can_await, self._await, self._registered = True, None, None
+        self._can_await, self._await, self._registered = not worker.pooled, None, None
         await self._register(session)
         self._beat_at, self._beat_interval = 0.0, max(0.1, float(row["beat"] or 5))
         worker.last_work = time.monotonic()
@@ -146,8 +148,8 @@ class Exchange:
         if self._await is None and worker.running and await self.woken(0.001):
             return  # many a task ends at once
         if not self._can_await or self._fruitless >= 5:
-            await self.woken(self._poll_delay * random.uniform(0.5, 1.5))
-            self._poll_delay, self._hungry = min(self._poll_delay * 2, 2.0), True
+            await self.woken(next(self._pauses))
+            self._hungry = True
             return
         if self._await is None:
             self._awaited_at = time.monotonic()
@@ -196,7 +198,7 @@ class Exchange:
             job.settled.set_result(refusals.get(job.lease))
         leased = [row for row in rows if row["status"] == "leased"]
         if leased:
-            worker.last_work, self._fruitless, self._poll_delay = time.monotonic(), 0, 0.1
+            worker.last_work, self._fruitless, self._pauses = time.monotonic(), 0, pauses()
         if free > 0:
             self._hungry = len(leased) == free
         if unwanted := worker.start(leased):
@@ -229,8 +231,7 @@ class Exchange:
 
     def send_lines(self, job: Job) -> None:
         def logged(answer: Answer) -> None:
-            refused = answer.exception()
-            if isinstance(refused, Error) and refused.code == "OR010":
+            if getattr(answer.exception(), "code", "") == "OR010":
                 job.work.stop(job, "lost")
 
         if job.lines and self.session and not self.session.closed:

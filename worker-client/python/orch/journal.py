@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Seque
 
 import psycopg
 
+from .database import connect
 from .errors import Error, Fields, TaskError
-from .session import Row, array, json_of, with_defaults
+from .session import Row, array, json_of
 
 if TYPE_CHECKING:
     from .worker import Job, Worker
@@ -116,7 +117,7 @@ class Journal:
             await do(connection.commit)
 
         try:
-            connection = await do(psycopg.AsyncConnection.connect if soon else psycopg.connect, with_defaults(self._worker.database))
+            connection = await do(connect, psycopg.AsyncConnection if soon else psycopg.Connection, self._worker.database, self._worker.pooled)
             try:
                 value = await do(function, connection)
                 if not soon and inspect.isawaitable(value):

@@ -12,9 +12,10 @@ import json
 from collections import deque
 from typing import Any, Callable, Iterable, Iterator
 
-from psycopg import OperationalError, conninfo, pq
+from psycopg import OperationalError, pq
 from psycopg.pq.abc import PGconn, PGresult
 
+from .database import with_defaults
 from .errors import Error
 
 Row = dict[str, str | None]
@@ -32,11 +33,6 @@ def json_of(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(errors="replace").decode()
 
 
-def with_defaults(database: str) -> str:
-    """Of several hosts the one that takes writes, and no waiting for ever for one that is gone."""
-    return conninfo.make_conninfo(**{"connect_timeout": "10", "target_session_attrs": "read-write", "client_encoding": "utf8", **conninfo.conninfo_to_dict(database)})
-
-
 class Session:
     def __init__(self, database: PGconn) -> None:
         self._pg = database
@@ -51,7 +47,7 @@ class Session:
         self.on_lost: Callable[[], object] = lambda: None
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
-        self._socket = self._pg.socket
+        self._socket, self.process = self._pg.socket, self._pg.backend_pid
         self._loop.add_reader(self._socket, self._receive)
 
     @classmethod
@@ -106,10 +102,7 @@ class Session:
 
     def _flush(self) -> None:
         with self._losing():
-            if self._pg.flush():
-                self._loop.add_writer(self._socket, self._flush)
-            else:
-                self._loop.remove_writer(self._socket)
+            self._loop.add_writer(self._socket, self._flush) if self._pg.flush() else self._loop.remove_writer(self._socket)
 
     def _receive(self) -> None:
         with self._losing():
@@ -157,6 +150,5 @@ def rows_of(result: PGresult) -> list[Row]:
 def error_of(result: PGresult) -> Error:
     fields = (pq.DiagnosticField.SQLSTATE, pq.DiagnosticField.MESSAGE_PRIMARY, pq.DiagnosticField.MESSAGE_DETAIL, pq.DiagnosticField.MESSAGE_HINT)
     code, message, detail, hint = ((result.error_field(field) or b"").decode(errors="replace") for field in fields)
-    if code:
-        return Error(code, message, detail, hint)
-    return Error("08006", "the connection to the database broke", result.error_message.decode(errors="replace").strip())
+    broken = Error("08006", "the connection to the database broke", result.error_message.decode(errors="replace").strip())
+    return Error(code, message, detail, hint) if code else broken

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any, Iterable, Sequence
 
 from .children import Children, Server, checked_batch
+from .database import pooled_of
 from .durable import Execution
 from .errors import Fields, error, failure
 from .exchange import Exchange
@@ -149,16 +150,18 @@ class Work:
 class Worker:
     def __init__(self, database: str = "", *, id: str | None = None, queues: Sequence[str] = ("default",), concurrency: int = 8, tasks: Registry = registry,
                  callables: Iterable[str] = (), payloads: Payloads | None = None, drain: float = 30, grace: float = 5, lease_time: str | None = None,
-                 until_idle: float | None = None, metadata: Fields | None = None, version: str | None = None, start_timeout: float = 10) -> None:
+                 until_idle: float | None = None, metadata: Fields | None = None, version: str | None = None, start_timeout: float = 10,
+                 pooled: bool | None = None) -> None:
         """database is a libpq URL or "k=v" text, empty for the PG* variables. callables lists the modules whose functions `callable` tasks may name.
 
-        drain: seconds for what runs when stop is asked for; grace: between telling a task to stop and killing it.
+        drain: seconds for what runs when stop is asked for; grace: between telling a task to stop and killing it. pooled: behind a pooler that gives
+        connections away between transactions, as pooled=1 in the URL says.
         """
         self.database, self.queues, self.concurrency, self.tasks, self.callables = database, list(queues), max(1, concurrency), tasks, tuple(callables)
         self.id = id or f"{socket.gethostname()}:{os.getpid()}:{random.randrange(1 << 24):06x}"
         self.payloads = payloads or Payloads()
         self.drain, self.grace, self.lease_time, self.until_idle, self.start_timeout = drain, grace, lease_time, until_idle, start_timeout
-        self.metadata, self.version = metadata or {}, version
+        self.metadata, self.version, self.pooled = metadata or {}, version, pooled_of(database)[1] if pooled is None else pooled
         self.held: dict[str, Job] = {}
         self.running: set[Job] = set()
         self.finished: list[Job] = []  # with results that are not yet settled

@@ -196,8 +196,8 @@ export interface WorkerOptions {
     drain?: number;
     /** From the abort of a task's signal until it is given up, or its process killed, in ms [5,000]; less at a timeout. */
     grace?: number;
-    /** Never sleep in await_work, poll: for a pooler that gives connections away between transactions. */
-    poll?: boolean;
+    /** Behind a pooler that gives connections away between transactions: looks for work again and again, and does not wait in the database [`pooled=1` of the URL]. */
+    pooled?: boolean;
     /** Where values above the inline limit go, and what hides values. */
     payloads?: PayloadOptions;
     metadata?: { [key: string]: Json };

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { OrchError, TaskError, type ErrorFields } from './errors.js';
-import { milliseconds, type Duration, type Json } from './json.js';
-import { poolOf, withClient, type Database } from './hosts.js';
+import { milliseconds, sleep, type Duration, type Json } from './json.js';
+import { pause, pooledOf, poolOf, withClient, type Database } from './hosts.js';
 import { load, Payloads, type PayloadOptions } from './payloads.js';
 import { parseYaml } from './yaml.js';
 
@@ -52,10 +52,13 @@ export class Client {
     private readonly db: Queryable;
     private readonly own?: pg.Pool;
     private readonly payloads: Payloads;
+    private readonly pooled: boolean;
 
-    constructor(database?: Database | Queryable, options: { payloads?: PayloadOptions } = {}) {
+    /** `pooled`: behind a pooler that gives connections away between transactions, as `pooled=1` in the URL says: looks again and again for what it waits for. */
+    constructor(database?: Database | Queryable, options: { payloads?: PayloadOptions; pooled?: boolean } = {}) {
         if (typeof database === 'object' && 'query' in database && typeof database.query === 'function') this.db = database as Queryable;
         else this.db = this.own = poolOf(database as Database);
+        this.pooled = options.pooled ?? (!!this.own && !!pooledOf(database as Database));
         this.payloads = new Payloads(options.payloads);
     }
 
@@ -133,8 +136,13 @@ export class Client {
 
     /** Waits for the end. Throws a TaskError where the run did not succeed, or with code `timeout` where it is not over by then. */
     async result<O = any>(run: string, timeout: Duration = '10 minutes'): Promise<O> {
-        await this.onOne((on) => this.sql('call orch.await_run($1, $2::interval)', [run, interval(timeout)], on));
-        const { state, error } = await this.status(run);
+        if (!this.pooled) await this.onOne((on) => this.sql('call orch.await_run($1, $2::interval)', [run, interval(timeout)], on));
+        let { state, error } = await this.status(run);
+        const end = performance.now() + milliseconds(timeout);
+        for (let vain = 0; this.pooled && !final.test(state) && performance.now() < end; vain++) {
+            await sleep(pause(vain));
+            ({ state, error } = await this.status(run));
+        }
         if (!final.test(state)) throw new TaskError('timeout', 'timeout', `run ${run} is ${state} still`);
         if (state !== 'succeeded') {
             const fields = await this.payloads.decodeError(
@@ -148,7 +156,7 @@ export class Client {
 
     /** The history as it grows, of one run up to its end or of all for ever; `after` is the pos of the last one seen. */
     async *events(run?: string, { after = 0 }: { after?: number } = {}): AsyncGenerator<RunEvent> {
-        for (let pos = after; ;) {
+        for (let pos = after, vain = 0; ; vain++) {
             const rows = await this.sql('select pos::float8, run_id, task_id, no, kind, at, actor, data from orch.events_after($1, 1000, $2)', [
                 pos,
                 run ?? null,
@@ -156,13 +164,15 @@ export class Client {
             for (const { run_id: runId, task_id: taskId, ...row } of rows) {
                 yield { ...row, runId, taskId };
                 pos = row.pos;
+                vain = -1;
                 if (run && taskId === null && final.test(row.kind.replace(/^run_/, ''))) return;
             }
             if (rows.length > 0) continue;
             if (run && final.test((await this.status(run)).state)) {
                 const [more] = await this.sql('select from orch.events_after($1, 1, $2)', [pos, run]);
                 if (!more) return;
-            } else await this.onOne((on) => this.sql("call orch.await_events($1, '1 minute')", [pos], on));
+            } else if (this.pooled) await sleep(pause(vain));
+            else await this.onOne((on) => this.sql("call orch.await_events($1, '1 minute')", [pos], on));
         }
     }
 
@@ -188,7 +198,17 @@ export class Client {
     /** Has the code of a run do something, once for an id, and waits for its answer. Throws as `query` does. */
     async update<O = any>(run: string, name: string, input?: unknown, { id, timeout = '10 minutes' }: { id?: string; timeout?: Duration } = {}): Promise<O> {
         const [sent] = await this.sql('select orch.update($1, $2, $3::jsonb, $4) as id', [run, name, await this.encode(input), id]);
-        return this.answer('call orch.await_update($1, $2, $3::interval)', [run, sent.id, interval(timeout)]);
+        const look = (time: Duration) => this.answer('call orch.await_update($1, $2, $3::interval)', [run, sent.id, interval(time)]);
+        const end = performance.now() + milliseconds(timeout);
+        for (let vain = 0; this.pooled && performance.now() < end; vain++) {
+            try {
+                return await look(0);
+            } catch (error) {
+                if ((error as OrchError).code !== 'OR040') throw error;
+            }
+            await sleep(pause(vain));
+        }
+        return look(this.pooled ? 0 : timeout);
     }
 
     private async answer(text: string, values: unknown[]): Promise<any> {

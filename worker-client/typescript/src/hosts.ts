@@ -3,6 +3,22 @@ import { OrchError } from './errors.js';
 
 export type Database = string | pg.ClientConfig | undefined;
 
+/** Whether `?pooled=1` says that a pooler gives connections away between transactions. */
+export function pooledOf(database: Database): boolean | undefined {
+    const given = database ?? process.env['ORCH_DATABASE_URL'];
+    const url = typeof given === 'string' ? given : given?.connectionString;
+    const pooled = new URLSearchParams(url?.split('?').slice(1).join('?')).get('pooled');
+    if (pooled !== null && pooled !== '0' && pooled !== '1') throw new OrchError({ code: '22023', message: `pooled is 1 or 0, not "${pooled}"` });
+    return pooled === null ? undefined : pooled === '1';
+}
+
+export const pooler =
+    'a pooler stands before the server: where it gives connections away between transactions, say so (pooled=1 in the URL), ' +
+    'or each worker that waits holds one of its connections to the server; pooled=0 says that it does not';
+
+/** Where nothing can be waited in: longer with each look that found nothing, 0.1 to 2 s, in ms. */
+export const pause = (vain: number): number => Math.min(100 * 2 ** vain, 1000) * (1 + Math.random());
+
 /** What libpq reads in a URL and node-postgres does not: several hosts, `a:5432,b` or `?host=a,b&port=5432`, and `target_session_attrs`. */
 export function hostsOf(database: Database) {
     const given = database ?? process.env['ORCH_DATABASE_URL'] ?? {};
@@ -20,7 +36,7 @@ export function hostsOf(database: Database) {
         const [, host, port = ports[i] ?? ports[0]] = /^(.*?)(?::(\d+))?$/.exec(address)!;
         return { host: host!.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
     });
-    for (const name of ['host', 'port']) query.delete(name);
+    for (const name of ['host', 'port', 'pooled']) query.delete(name);
     return { config: login ? { ...config, connectionString: `${login}${path}?${query}` } : { ...config, ...places[0] }, places, target };
 }
 

@@ -17,7 +17,7 @@ export class Link {
     private asleep = false;
     private nudges?: NodeJS.Timeout;
 
-    private constructor(private readonly client: pg.Client) {
+    private constructor(readonly client: pg.Client & { processID?: number }) {
         this.lost = new Promise((resolve) => (this.lose = resolve));
         client.on('error', (cause) => this.lose(new OrchError(cause)));
         client.on('end', () => this.lose(new OrchError({ message: 'the connection has ended' })));

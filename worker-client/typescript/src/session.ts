@@ -1,4 +1,5 @@
 import type { OrchError, ErrorFields } from './errors.js';
+import { pause, pooler } from './hosts.js';
 import { Link, type Row } from './link.js';
 import { columns, type Attempt, type Interruption } from './task.js';
 import type { Finished, Tasks } from './tasks.js';
@@ -31,7 +32,7 @@ export class Session {
         private newProcess: boolean, // what the engine lists at first was lost by a crash of our predecessor
     ) {
         this.tasks = worker.tasks;
-        this.canAwait = !worker.options.poll;
+        this.canAwait = !worker.options.pooled;
     }
 
     static async open(worker: Worker, first: boolean): Promise<Session> {
@@ -39,14 +40,16 @@ export class Session {
         const session = new Session(await Link.open(database), worker, first);
         const { link, tasks } = session;
         try {
-            // This connection waits for hours on purpose. Three heartbeats must fit into a lease.
+            // A server process of our own waits for hours on purpose; one behind a pooler is others' too. Three heartbeats must fit into a lease.
             const [settings] = await link.query(
-                `select set_config('statement_timeout', '0', false), set_config('idle_session_timeout', '0', false),
+                `select pg_backend_pid() = $2 as own,
+                    case when pg_backend_pid() = $2 then set_config('statement_timeout', '0', false) || set_config('idle_session_timeout', '0', false) end,
                     1000 * least(extract(epoch from coalesce(nullif(current_setting('orch.heartbeat_interval', true), ''), '5s')::interval),
                     extract(epoch from coalesce($1, nullif(current_setting('orch.default_lease_time', true), ''), '30s')::interval) / 3)::float8 as beat,
                     pg_size_bytes(coalesce(nullif(current_setting('orch.max_result_bytes', true), ''), '1MB'))::float8 as result`,
-                [leaseTime ?? null],
+                [leaseTime ?? null, link.client.processID],
             );
+            if (worker.options.pooled === undefined && !settings!['own']) worker.say('warning', pooler);
             session.heartbeatEvery = Math.max(100, settings!['beat']);
             if (!payloads?.inlineLimit) worker.payloads.inlineLimit = settings!['result'];
             for (const { name, version, options } of tasks.workflows)
@@ -75,8 +78,7 @@ export class Session {
         if (finished.length > 0 || (free > 0 && this.tasks.hungry && !this.awaiting)) void this.exchange(free);
         else if (free === 0 || this.awaiting) return next;
         else if (now < this.awaitAt) return Math.min(next, this.awaitAt);
-        else if (this.canAwait) void this.awaitWork();
-        else void this.exchange(free);
+        else void (this.canAwait ? this.awaitWork() : this.exchange(free));
         return next;
     }
 
@@ -109,8 +111,7 @@ export class Session {
         const { open } = this.tasks;
         if (this.served === (this.served = JSON.stringify(open))) return;
         const { queues, metadata = {} } = this.worker.options;
-        const values = [this.worker.id, queues, open, 'typescript', JSON.stringify(metadata)];
-        await this.link.query('select orch.worker_start($1, $2, $3, $4, $5::jsonb)', values);
+        await this.link.query('select orch.worker_start($1, $2, $3, $4, $5::jsonb)', [this.worker.id, queues, open, 'typescript', JSON.stringify(metadata)]);
     }
 
     private release(leases: string[]): Promise<unknown> {
@@ -165,8 +166,7 @@ export class Session {
         const told = asked.map((attempt) => [attempt.lease, attempt.takeProgress(now)]).filter(([, progress]) => progress !== undefined);
         const details = told.length > 0 ? JSON.stringify(Object.fromEntries(told)) : null;
         this.heartbeatAt = now + this.heartbeatEvery;
-        const sent = this.link.query('select lease, status from orch.heartbeat($1, $2::jsonb)', [this.worker.id, details]);
-        const rows = await this.tell('the heartbeat', sent);
+        const rows = await this.tell('the heartbeat', this.link.query('select lease, status from orch.heartbeat($1, $2::jsonb)', [this.worker.id, details]));
         if (rows) this.takeHeartbeat(asked, rows);
         this.worker.wake();
     }
@@ -189,9 +189,8 @@ export class Session {
         else if (!this.canAwait) this.fruitless++;
         if (free > 0) tasks.hungry = leased.length === free;
         // Many a task ends at once. Where await_work does not sleep, or is not there, pauses that grow are in its place.
-        const fruitless = this.canAwait ? this.fruitless - 5 : this.fruitless;
-        const pause = fruitless < 0 ? 1 : Math.min(50 * 2 ** fruitless, 1000) * (1 + Math.random());
-        this.awaitAt = tasks.busy > 0 || fruitless >= 0 ? now + pause : now;
+        const fruitless = this.canAwait ? this.fruitless - 5 : this.fruitless - 1;
+        this.awaitAt = tasks.busy > 0 || fruitless >= 0 ? now + (fruitless < 0 ? 1 : pause(fruitless)) : now;
     }
 
     private answer(finished: Finished, status: string, why = "the result is over the server's limit"): void {

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import type { BatchHandler, Handler, HandlerOptions, LogLevel, TaskDefinition, WorkerOptions, WorkflowDefinition } from './api.js';
 import { defineTask } from './define.js';
 import { OrchError } from './errors.js';
-import { poolOf } from './hosts.js';
+import { pooledOf, poolOf } from './hosts.js';
 import { sleep } from './json.js';
 import type { Row } from './link.js';
 import { Payloads } from './payloads.js';
@@ -32,8 +32,8 @@ export class Worker {
     private onOver = () => {};
 
     constructor(options: WorkerOptions = {}) {
-        const concurrency = Math.max(1, options.concurrency ?? 10);
-        this.options = { drain: 30_000, grace: 5000, ...options, queues: options.queues ?? ['default'], concurrency };
+        const { concurrency: most = 10, queues = ['default'], pooled = pooledOf(options.database) } = options;
+        this.options = { drain: 30_000, grace: 5000, ...options, queues, concurrency: Math.max(1, most), pooled };
         this.id = options.id ?? `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
         this.payloads = new Payloads(options.payloads);
         this.tasks = new Tasks(this);

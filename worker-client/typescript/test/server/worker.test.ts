@@ -192,7 +192,7 @@ test('a lost connection stops nothing', async () => {
     );
 });
 
-test('without await_work it polls', async () => {
+test('behind a pooler it polls', async () => {
     const workflow = await single('polled');
     await working(
         [defineTask('polled', () => 1)],
@@ -200,7 +200,7 @@ test('without await_work it polls', async () => {
             assert.deepEqual(await (await orch.trigger(workflow)).result(), { only: 1 });
             assert.equal(await one("select count(*)::int from pg_stat_activity where application_name = 'poller' and query like '%await_work%'"), 0);
         },
-        { poll: true, database: `${url}&application_name=poller` },
+        { database: `${url}&application_name=poller&pooled=1` },
     );
 });
 
