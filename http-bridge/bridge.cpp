@@ -8,10 +8,10 @@ namespace orch::bridge {
 
 namespace {
 
-Pool::Settings pool_settings(const Options &options, size_t size)
+Pool::Settings pool_settings(const Options &options, const std::string &url, size_t size)
 {
     Pool::Settings settings;
-    settings.url = options.database;
+    settings.url = url;
     settings.size = size;
     settings.statement_time = options.statement_time;
     return settings;
@@ -20,10 +20,10 @@ Pool::Settings pool_settings(const Options &options, size_t size)
 }  // namespace
 
 Bridge::Bridge(Options given)
-    : options(std::move(given)), pool(loop.get_executor(), pool_settings(options, options.database_connections)),
-      waits(loop.get_executor(), pool_settings(options, options.waits)), polls(loop.get_executor(), pool_settings(options, 1)),
-      authenticator(make_authenticator(options)), meters(std::make_unique<Meters>()), hub(std::make_unique<Hub>(*this)),
-      spans(std::make_unique<SpanExporter>(*this))
+    : options(std::move(given)), pool(loop.get_executor(), pool_settings(options, options.database, options.database_connections)),
+      waits(loop.get_executor(), pool_settings(options, options.direct_database, options.waits)),
+      polls(loop.get_executor(), pool_settings(options, options.direct_database, 1)), authenticator(make_authenticator(options)),
+      meters(std::make_unique<Meters>()), hub(std::make_unique<Hub>(*this)), spans(std::make_unique<SpanExporter>(*this))
 {
 }
 

@@ -68,7 +68,7 @@ int main(int count, char **arguments)
     std::signal(SIGPIPE, SIG_IGN);
     fit_connections(*options);
     try {
-        (void)places_of(options->database);
+        for (const std::string &url : {options->database, options->direct_database}) (void)places_of(url);
         Bridge bridge(*options);
         Listener listener(bridge);
         listener.start();

@@ -1,5 +1,8 @@
 #include "options.hpp"
 
+#include "orch/error.hpp"
+#include "orch/pooler.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -58,6 +61,9 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
 
     app.add_option("--database", options.database, "PostgreSQL URL or key=value string; several hosts follow a failover. Without it the PG* variables")
         ->envname("ORCH_DATABASE_URL");
+    also_in_environment(
+        app, "direct-database", options.direct_database,
+        "the same past the pooler, for what waits in the database, where --database has pooled=1: a pooler in transaction mode stands before it");
     also_in_environment(app, "listen", options.listen, "ADDRESS:PORT to listen at; port 0 takes a free one")->delimiter(',');
     also_in_environment(app, "certificate", options.certificate, "file with the TLS certificate and its chain (PEM); HTTPS instead of HTTP");
     also_in_environment(app, "key", options.key, "file with the certificate's private key (PEM), where it is not in the same file");
@@ -114,6 +120,19 @@ std::optional<Options> read_options(int count, char **arguments, int &exit_code)
         return std::nullopt;
     }
     for (const Time &time : times) *time.value = std::chrono::milliseconds(static_cast<long>(time.seconds * 1000));
+    try {
+        if (options.direct_database.empty() && orch::database_url(options.database).pooled.value_or(false)) {
+            std::cerr << "orch-bridge: --database is behind a pooler (pooled=1), where nothing can wait: --direct-database has to say how the server itself is "
+                         "reached\n";
+            exit_code = 2;
+            return std::nullopt;
+        }
+    } catch (const orch::error &wrong) {
+        std::cerr << "orch-bridge: --database: " << wrong.what() << '\n';
+        exit_code = 2;
+        return std::nullopt;
+    }
+    if (options.direct_database.empty()) options.direct_database = options.database;
     if (options.certificate.empty() && !options.key.empty()) {
         std::cerr << "orch-bridge: --key needs --certificate\n";
         exit_code = 2;

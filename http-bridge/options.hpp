@@ -11,6 +11,7 @@ namespace orch::bridge {
 /// What the command line, the environment and the configuration file say; options.cpp has a line for each.
 struct Options {
     std::string database;
+    std::string direct_database;  ///< the same without the pooler, for what sleeps there or keeps a session; `database` where no pooler stands before that
     std::vector<std::string> listen{"127.0.0.1:8080"};
     std::string certificate, key;  ///< of TLS, in files; plain HTTP without them
 

@@ -77,10 +77,8 @@ asio::awaitable<Leased> lease_now(Bridge &bridge, const Wanted &wanted)
         "select t.status, t.lease, case t.status when 'leased' then to_jsonb(t) - 'status' else jsonb_build_object('lease', t.lease, 'status', t.status) end"
         " from (select $2::jsonb) b(body), orch.exchange($1, coalesce(nullif(b.body->'results', 'null'), '[]'), coalesce((b.body->>'max_tasks')::int, 1),"
         " (b.body->>'lease_time')::interval) t";
-    std::vector<Statement> statements;
-    statements.push_back({wanted.exchanges ? exchange : lease, {wanted.worker, wanted.body}});
-    const std::vector<Rows> answers = co_await bridge.pool.run_alone(wanted.principal, std::move(statements), bridge.options.statement_time);
-    const Rows &rows = answers.front();
+    Params params{wanted.worker, wanted.body};
+    const Rows rows = co_await bridge.pool.run_outside_block(wanted.principal, wanted.exchanges ? exchange : lease, std::move(params));
     Leased leased(bridge, wanted.principal);
     for (int i = 0; i < rows.size(); i++) {
         const bool is_task = rows.get(i, 0) == "leased";

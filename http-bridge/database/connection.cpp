@@ -1,5 +1,6 @@
 #include "database/connection.hpp"
 
+#include "orch/pooler.hpp"
 #include "server/text.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -44,7 +45,7 @@ bool is_address(const std::string &host)
 std::vector<Place> places_of(const std::string &url)
 {
     char *complaint = nullptr;
-    PQconninfoOption *options = PQconninfoParse(url.c_str(), &complaint);
+    PQconninfoOption *options = PQconninfoParse(orch::database_url(url).text.c_str(), &complaint);
     if (options == nullptr) {
         // What libpq says may quote the URL, password and all.
         PQfreemem(complaint);

@@ -276,6 +276,25 @@ asio::awaitable<Rows> Pool::run(const Principal &principal, std::string sql, Par
     co_return std::move(rows.front());
 }
 
+asio::awaitable<Rows> Pool::run_outside_block(const Principal &principal, std::string sql, Params params)
+{
+    const std::shared_ptr<State> state = state_;
+    std::vector<DatabaseConnection::Step> steps;
+    steps.push_back({{role_settings(true), role_params(principal, state->settings.statement_time)}});
+    steps.push_back({{std::move(sql), std::move(params)}});
+    State::Loan loan = co_await state->borrow();
+    loan->deadline = DatabaseConnection::Clock::now() + state->settings.statement_time + 5s;
+    try {
+        std::vector<DatabaseConnection::Outcome> outcomes = co_await loan->exchange(std::move(steps));
+        std::vector<Rows> rows = rows_of(outcomes, 1, 1);
+        co_return std::move(rows.front());
+    } catch (DatabaseError &error) {
+        error.unknown = error.lost;
+        if (state->stopped) throw stopped_error();
+        throw;
+    }
+}
+
 asio::awaitable<std::vector<Rows>> Pool::run_alone(const Principal &principal, std::vector<Statement> statements, std::chrono::milliseconds time)
 {
     const std::shared_ptr<State> state = state_;

@@ -25,7 +25,7 @@ constexpr int rows_a_page = 500;
 Pool::Settings export_pool(const Options &options)
 {
     Pool::Settings settings;
-    settings.url = options.database;
+    settings.url = options.direct_database;
     settings.size = 1;  // the lock is the session's
     settings.statement_time = 60s;
     return settings;

@@ -19,7 +19,7 @@ struct Deliveries::State {
     orch::worker_options worker_options_of() const
     {
         orch::worker_options result;
-        result.database = options.database;
+        result.database = options.direct_database;
         result.commands = result.http = false;
         result.queues = {"orch.notifications"};
         result.notifications = true;

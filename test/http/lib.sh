@@ -58,7 +58,7 @@ start_bridge()
     : >> "$log"
     before=$(grep -c '"listening at' "$log" || true)
     # The first time at a port of the system's choice, as its log says then.
-    orch-bridge --database "postgresql://bridge@/$PGDATABASE?host=$PGHOST&port=$PGPORT" --listen "127.0.0.1:$port" "$@" >> "$log" 2>&1 < /dev/null &
+    orch-bridge --database "${bridge_database:-postgresql://bridge@/$PGDATABASE?host=$PGHOST&port=$PGPORT}" --listen "127.0.0.1:$port" "$@" >> "$log" 2>&1 < /dev/null &
     bridge_pid[$name]=$!
     for ((n = 0; n < 600; n++)); do
         if (($(grep -c '"listening at' "$log" || true) > before)); then

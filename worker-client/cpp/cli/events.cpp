@@ -67,8 +67,7 @@ int events(session &with, const event_choices &chosen)
         try {
             with.persistently([&] {
                 if (!can_wait) return std::this_thread::sleep_for(200ms);
-                with.query("set statement_timeout = 0");
-                with.query("call orch.await_events($1, '10 minutes')", {std::to_string(position)});
+                with.wait_in("call orch.await_events($1, '10 minutes')", {std::to_string(position)});
             });
         } catch (const error &absent) {
             if (absent.code != "42883") throw;

@@ -49,6 +49,8 @@ int main(int count, char **arguments)
     app.fallthrough();
     app.add_option("--database", session.database, "PostgreSQL URL or key=value string; without it ORCH_DATABASE_URL, then the PG* variables")
         ->envname("ORCH_DATABASE_URL");
+    app.add_flag("--pooled", session.through_pooler,
+                 "a pooler in transaction mode stands before the database: look again and again, wait for nothing there; as pooled=1 in the URL");
     app.add_flag("--json", session.as_json, "print JSON");
     app.footer("Exit codes: 0 done, 1 refused, 2 usage, 3 the run did not succeed, 4 the database cannot be reached.");
     add_definitions(app, chosen);

@@ -28,6 +28,13 @@ rows session::query(const std::string &sql, const parameters &values)
     }
 }
 
+void session::wait_in(const std::string &call, const parameters &values, std::chrono::milliseconds most)
+{
+    if (pooled()) return std::this_thread::sleep_for(std::min(most, between_looks_.next()));
+    query("set statement_timeout = 0");
+    query(call, values);
+}
+
 void session::persistently(const std::function<void()> &call)
 {
     using namespace std::chrono_literals;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "orch/connection.hpp"
+#include "orch/pooler.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -20,9 +21,14 @@ class session {
 public:
     std::string database;
     bool as_json = false;
+    bool through_pooler = false;  // --pooled
 
     rows query(const std::string &sql, const parameters &values = {});
     void close() { connection_.reset(); }
+    /// As --pooled or the URL says.
+    [[nodiscard]] bool pooled() const { return through_pooler || database_url(database).pooled.value_or(false); }
+    /// Calls a procedure that sleeps in the server. Behind a pooler it pauses in its place, up to `most` and longer each time; the caller looks again.
+    void wait_in(const std::string &call, const parameters &values, std::chrono::milliseconds most = std::chrono::minutes(10));
 
     /// Runs `call` until it is not thrown out by a lost connection; what is lost is opened again with a growing pause, for up to two minutes.
     void persistently(const std::function<void()> &call);
@@ -35,6 +41,7 @@ public:
 
 private:
     std::optional<connection> connection_;
+    pauses between_looks_;
 };
 
 using action = std::function<int(session &)>;

@@ -41,7 +41,7 @@ int approve(session &with, const signal_choices &chosen)
 // The answer as it is, so that it can go on to jq.
 int show_answer(session &with, const std::string &sql, const parameters &values)
 {
-    with.query("set statement_timeout = 0");
+    if (!with.pooled()) with.query("set statement_timeout = 0");
     with.write(std::string(with.query(sql, values).at(0, "answer").value_or("null")) + "\n");
     return done;
 }
@@ -56,8 +56,19 @@ int update(session &with, const signal_choices &chosen)
 {
     const auto sent = with.query("select orch.update($1::uuid, $2::text, $3::jsonb, $4::text)",
                                  {chosen.run, chosen.name, json_given(chosen.payload), chosen.id.empty() ? std::nullopt : std::optional(chosen.id)});
-    return show_answer(with, "call orch.await_update($1::uuid, $2::text, $3::interval)",
-                       {chosen.run, sent.text(0, "update"), interval_of(duration(chosen.timeout))});
+    const auto look = [&](std::chrono::milliseconds time) {
+        return show_answer(with, "call orch.await_update($1::uuid, $2::text, $3::interval)", {chosen.run, sent.text(0, "update"), interval_of(time)});
+    };
+    const auto limit = duration(chosen.timeout);
+    if (!with.pooled()) return look(limit);
+    const auto end = std::chrono::steady_clock::now() + limit;
+    for (pauses between;; std::this_thread::sleep_for(between.next())) {
+        try {
+            return look(std::chrono::milliseconds(0));
+        } catch (const error &open) {
+            if (open.code != "OR040" || std::chrono::steady_clock::now() >= end) throw;
+        }
+    }
 }
 
 }  // namespace

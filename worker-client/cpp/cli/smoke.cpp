@@ -83,6 +83,7 @@ int smoke(session &with, const smoke_choices &chosen)
 
     worker_options options{.database = with.database, .queues = {"orch-smoke"}, .concurrency = 2};
     options.start_timeout = limit;
+    if (with.through_pooler) options.pooled = true;
     orch::worker worker(std::move(options));
     worker.handler("orch-smoke", noop_handler);
     std::string ended_by;
@@ -97,9 +98,14 @@ int smoke(session &with, const smoke_choices &chosen)
         std::string run;
         checks.step("a run is triggered", [&] { return run = with.query("select orch.trigger('orch-smoke', '{\"n\": 7}') as run").text(0, "run"); });
         checks.step("engine, worker and command do their tasks", [&] {
-            with.query("call orch.await_run($1, $2::interval)", {run, std::to_string(limit.count()) + " ms"});
-            const auto ended = with.query("select state, output #>> '{}' as output from orch.runs where run_id = $1", {run});
-            const auto state = ended.text(0, "state");
+            const auto end = std::chrono::steady_clock::now() + limit;
+            rows ended;
+            std::string state;
+            do {
+                with.wait_in("call orch.await_run($1, $2::interval)", {run, std::to_string(limit.count()) + " ms"}, limit);
+                ended = with.query("select state, output #>> '{}' as output from orch.runs where run_id = $1", {run});
+                state = ended.text(0, "state");
+            } while (!final_state(state) && std::chrono::steady_clock::now() < end);
             if (state == "succeeded" && ended.text(0, "output") == "7") return std::string("succeeded");
             std::string why = "the run is " + state + (ended_by.empty() ? "" : ", the worker ended: " + ended_by);
             const auto reasons = with.query("select task_id || ' ' || reason as reason from orch.why($1)", {run});

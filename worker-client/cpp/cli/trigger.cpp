@@ -29,8 +29,8 @@ std::string wait_for(session &with, const std::string &run, std::optional<std::c
     std::string state;
     for (;;) {
         with.persistently([&] {
-            with.query("set statement_timeout = 0");
-            with.query("call orch.await_run($1, $2::interval)", {run, interval_of(std::max(left(), std::chrono::milliseconds(0)))});
+            const auto most = std::max(left(), std::chrono::milliseconds(0));
+            with.wait_in("call orch.await_run($1, $2::interval)", {run, interval_of(most)}, most);
             const auto found = with.query("select state from orch.runs where run_id = $1", {run});
             state = found.size() > 0 ? found.text(0, "state") : "unknown";
         });

@@ -67,6 +67,7 @@ int work(session &with, const worker_choices &chosen)
     options.redis_poll = duration(chosen.redis_poll);
     options.redis_linger = duration(chosen.redis_linger);
     if (chosen.stop_when_idle) options.until_idle = chosen.until_idle.empty() ? std::chrono::seconds(1) : duration(chosen.until_idle);
+    if (with.through_pooler) options.pooled = true;
     options.secrets_dir = chosen.secrets_dir;
     options.notifications = chosen.notifications;
     options.refuse_private_addresses = chosen.refuse_private_addresses;

@@ -1,5 +1,7 @@
 #include "orch/client.hpp"
 
+#include "orch/pooler.hpp"
+
 #include <thread>
 
 namespace orch {
@@ -27,7 +29,7 @@ run_error::run_error(const run_status &ended, const json &error)
 {
 }
 
-client::client(const std::string &database) : database_(std::make_shared<connection>(database)) {}
+client::client(const std::string &database) : pooled(database_url(database).pooled.value_or(false)), database_(std::make_shared<connection>(database)) {}
 client::client(connection &callers) : database_(&callers, [](connection *) {}) {}
 client::client(pg_conn *callers) : database_(std::make_shared<connection>(callers)) {}
 
@@ -77,13 +79,14 @@ run_status client::status(const std::string &run)
 json client::result(const std::string &run, std::chrono::milliseconds timeout)
 {
     const auto end = std::chrono::steady_clock::now() + timeout;
-    for (;;) {
+    for (pauses between;;) {
         const auto now = status(run);
         if (now.state == "succeeded") return given(database_->query("select orch.result($1) as output", {run}).at(0, "output"));
         if (now.over()) throw run_error(now, now.error.is_object() ? now.error : json::object());
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left <= 0ms) throw orch::error("57014", "run " + run + " is " + now.state + " after " + std::to_string(timeout.count()) + " ms");
-        database_->query("call orch.await_run($1, $2::interval)", {run, interval_of(left)});
+        if (pooled) std::this_thread::sleep_for(std::min(left, between.next()));
+        else database_->query("call orch.await_run($1, $2::interval)", {run, interval_of(left)});
     }
 }
 
@@ -131,7 +134,19 @@ json client::query(const std::string &run, const std::string &name, const json &
 json client::update(const std::string &run, const std::string &name, const json &input, const std::string &id, std::optional<std::chrono::milliseconds> timeout)
 {
     const auto sent = database_->query("select orch.update($1, $2, $3::jsonb, $4) as id", {run, name, kept(input), unless_empty(id)});
-    return given(database_->query("call orch.await_update($1, $2, $3::interval)", {run, sent.text(0, "id"), interval_of(timeout)}).at(0, "answer"));
+    const auto look = [&](auto time) {
+        return given(database_->query("call orch.await_update($1, $2, $3::interval)", {run, sent.text(0, "id"), interval_of(time)}).at(0, "answer"));
+    };
+    const auto begun = std::chrono::steady_clock::now();
+    for (pauses between; pooled;) {
+        try {
+            return look(0ms);
+        } catch (const orch::error &open) {
+            if (open.code != "OR040" || (timeout && std::chrono::steady_clock::now() >= begun + *timeout)) throw;
+        }
+        std::this_thread::sleep_for(between.next());
+    }
+    return look(timeout);
 }
 
 void client::approve(const std::string &run, const std::string &task, bool approved, const std::string &comment, const json &form)

@@ -1,5 +1,7 @@
 #include "orch/connection.hpp"
 
+#include "orch/pooler.hpp"
+
 #include <libpq-fe.h>
 
 #include <cstdlib>
@@ -36,18 +38,6 @@ std::vector<const char *> pointers(const parameters &values)
     return list;
 }
 
-/// Whether libpq has a choice. What is no list of options is the name of a database.
-bool names_several_hosts(const std::string &database)
-{
-    std::string hosts;
-    for (const char *variable : {"PGHOST", "PGHOSTADDR"})
-        if (const char *value = std::getenv(variable)) hosts += value;
-    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfoParse(database.c_str(), nullptr), PQconninfoFree);
-    for (const auto *option = options.get(); option && option->keyword; ++option)
-        if (option->val && (std::string_view(option->keyword) == "host" || std::string_view(option->keyword) == "hostaddr")) hosts = option->val;
-    return hosts.find(',') != std::string::npos;
-}
-
 }  // namespace
 
 rows::rows(pg_result *result) : result_(result, PQclear) {}
@@ -73,8 +63,9 @@ void connection::closer::operator()(pg_conn *handle) const noexcept
     if (!callers) PQfinish(handle);
 }
 
-connection::connection(const std::string &database) : notice_(std::make_unique<std::function<void(std::string_view)>>())
+connection::connection(const std::string &given) : notice_(std::make_unique<std::function<void(std::string_view)>>())
 {
+    const database_url database(given);
     // What stands before dbname is a default that the caller's string overrides. Keepalives find a server that vanished without a word while we wait.
     std::vector<const char *> keys{"fallback_application_name", "client_encoding", "keepalives_idle", "keepalives_interval", "keepalives_count"};
     std::vector<const char *> values{"orch", "UTF8", "30", "10", "3"};
@@ -83,12 +74,12 @@ connection::connection(const std::string &database) : notice_(std::make_unique<s
         values.push_back("10");
     }
     // The primary among several; one that is named alone is taken as it is, so that a standby can be read.
-    if (!std::getenv("PGTARGETSESSIONATTRS") && names_several_hosts(database)) {
+    if (!std::getenv("PGTARGETSESSIONATTRS") && database.names_several_hosts()) {
         keys.push_back("target_session_attrs");
         values.push_back("read-write");
     }
     keys.insert(keys.end(), {"dbname", nullptr});
-    values.insert(values.end(), {database.c_str(), nullptr});
+    values.insert(values.end(), {database.text.c_str(), nullptr});
     handle_.reset(PQconnectdbParams(keys.data(), values.data(), 1));
     if (!handle_ || PQstatus(handle_.get()) != CONNECTION_OK)
         throw error("08001", "cannot connect to the database", without_newline(PQerrorMessage(handle_.get())),
@@ -169,6 +160,7 @@ std::optional<connection::answer> connection::receive()
     return std::nullopt;
 }
 
+int connection::process() const noexcept { return PQbackendPID(handle_.get()); }
 int connection::socket() const noexcept { return PQsocket(handle_.get()); }
 
 }  // namespace orch

@@ -2,6 +2,7 @@
 
 #include "executors.hpp"
 #include "orch/connection.hpp"
+#include "orch/pooler.hpp"
 #include "redis_hints.hpp"
 #include "task_pool.hpp"
 
@@ -143,7 +144,8 @@ private:
 
     std::chrono::milliseconds heartbeat_interval_{5000};
     size_t max_result_ = size_t{1} << 20;
-    std::chrono::milliseconds backoff_{100}, poll_delay_{100}, nudge_delay_{1};
+    std::chrono::milliseconds backoff_{100}, nudge_delay_{1};
+    pauses poll_pauses_;
     time next_, reconnect_at_, heartbeat_at_, lines_at_, poll_at_, await_at_, nudge_at_, drain_end_, last_work_;
     std::mt19937 dice_{std::random_device{}()};
     std::unique_ptr<redis_hints> hints_;  // with options.redis, while there is somebody who takes rests

@@ -249,9 +249,8 @@ void worker::loop::take_tasks(const statement &sent, const rows &answer)
         await_at_ = last_work_ + 1ms;
     }
     if (sent.asked > 0) hungry_ = leased == sent.asked;
-    if (leased > 0) poll_delay_ = 100ms;
-    else poll_delay_ = std::min(poll_delay_ * 2, 2000ms);
-    poll_at_ = clock::now() + poll_delay_ / 2 + std::chrono::milliseconds(dice_() % static_cast<unsigned>(poll_delay_.count()));
+    if (leased > 0) poll_pauses_.begin_anew();
+    poll_at_ = clock::now() + poll_pauses_.next();
 }
 
 void worker::loop::refuse_result(const statement &sent, const rows &answer, int row)

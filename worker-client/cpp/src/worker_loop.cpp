@@ -42,6 +42,8 @@ std::string array_of(const std::vector<std::string> &items)
 worker::loop::loop(worker_options given) : options(std::move(given)), pool_([this](leased_task &work) { return execute(work); })
 {
     options.concurrency = std::max(options.concurrency, 1);
+    if (!options.pooled) options.pooled = database_url(options.database).pooled;
+    if (options.pooled.value_or(false) && !options.session.empty()) throw error("22023", "statements for each new connection do not last behind a pooler");
     if (options.notifications && std::ranges::find(options.queues, notification_queue) == options.queues.end()) options.queues.emplace_back(notification_queue);
     if (options.commands) guard_.emplace();
     if (options.id.empty()) options.id = made_up_id(dice_);
@@ -152,9 +154,11 @@ void worker::loop::connect(bool first)
     for (;;) {
         try {
             connection_.emplace(options.database);
-            // This connection waits for hours on purpose. Two statements, since a pooler may refuse the one that its server does not know.
-            connection_->query("set statement_timeout = 0");
-            connection_->query("set idle_session_timeout = 0");
+            // A server process of our own waits for hours on purpose; one behind a pooler is others' too.
+            const auto found = connection_->query("select case when pg_backend_pid() = $1::int then set_config('statement_timeout', '0', false) || "
+                                                  "set_config('idle_session_timeout', '0', false) end as own",
+                                                  {std::to_string(connection_->process())});
+            if (!options.pooled && !found.at(0, "own")) say(log_level::warning, std::string(pooler_found));
             for (const auto &statement : options.session) connection_->query(statement);
             if (known_to_server()) {
                 connection_->enter_pipeline();
@@ -194,7 +198,7 @@ void worker::loop::connect(bool first)
     say(rested_ ? log_level::debug : log_level::info,
         (first ? "worker " : "connected again: worker ") + options.id + " serves " + std::to_string(options.concurrency) + " tasks at once");
     hungry_ = !(rested_ && look_first_);
-    can_await_ = true;
+    can_await_ = !options.pooled.value_or(false);
     asking_ = awaiting_ = woken_by_us_ = false;
     vain_rests_ = 0;
     const auto now = clock::now();

@@ -132,6 +132,9 @@ public:
     [[nodiscard]] json load(const json &value) const { return payloads ? payloads->load(value) : value; }
     std::string cancel(const std::string &run);  ///< Returns the new state.
 
+    bool pooled =
+        false;  ///< Behind a pooler that gives connections away between transactions: `result` and `update` look again and again. `pooled=1` in the URL sets it.
+
     std::shared_ptr<const orch::payloads> payloads;  ///< Where large inputs go, and what hides values; as the workers have it.
 
 private:

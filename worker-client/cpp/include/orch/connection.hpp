@@ -41,9 +41,9 @@ using parameters = std::vector<std::optional<std::string>>;
 /// One connection, used by one thread. Every call throws orch::error.
 class connection {
 public:
-    /// Opens it: a URL or a `key=value` string of libpq; what it leaves out comes from the PG* environment. Blocks up to connect_timeout [10 s] a host.
+    /// Opens it: a URL or a `key=value` string of libpq (`pooled` of orch/pooler.hpp is passed over); what it leaves out comes from the PG* environment. Blocks up to connect_timeout [10 s] a host.
     /// Of several hosts it takes the one that takes writes, unless target_session_attrs says otherwise.
-    explicit connection(const std::string &database);
+    explicit connection(const std::string &given);
     /// Uses one that the caller has opened and closes, and leaves its settings as they are.
     explicit connection(pg_conn *callers) : handle_(callers, closer{.callers = true}) {}
 
@@ -73,6 +73,8 @@ public:
 
     /// Statements sent and not answered yet.
     [[nodiscard]] int in_flight() const noexcept { return in_flight_; }
+    /// The server's process, as the other end calls it: a pooler makes that up.
+    [[nodiscard]] int process() const noexcept;
     [[nodiscard]] int socket() const noexcept;
     [[nodiscard]] bool wants_write() const noexcept { return unsent_; }
     void flush();

@@ -129,7 +129,9 @@ struct worker_options {
     json metadata = json::object();                 ///< Shown in orch.workers.
     bool notifications = false;                     ///< Send what orch.notify_on asks for.
     bool refuse_private_addresses = false;          ///< Send no notification to a loopback, link-local or private address.
-    std::vector<std::string> session{};             ///< Statements for each new connection, like `set role`.
+    std::vector<std::string> session{};             ///< Statements for each new connection, like `set role`; not behind a pooler, where they would not last.
+    /// Behind a pooler that gives connections away between transactions: look for work again and again, do not wait in the database. Default: what the URL says.
+    std::optional<bool> pooled{};
     /// What the worker has to say, and about which task, where it is about one; from its loops' threads. Default: nowhere.
     std::function<void(log_level, const std::string &, const task_context *)> log{};
     std::shared_ptr<orch::observer> observer{};  ///< Hears what is started and ended.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
-import { hostsOf } from '../../src/hosts.js';
+import { hostsOf, pause, pooledOf } from '../../src/hosts.js';
 
 const read = (url: string) => {
     const { config, places, target } = hostsOf(url);
@@ -30,4 +30,19 @@ test('a URL of one host is left to the driver', () => {
     const { user, database, host, port, places, target } = read('postgresql://u@a:7/d');
     assert.deepEqual([user, database, host, port, places, target], ['u', 'd', 'a', 7, [{}], 'any']);
     assert.equal(read('postgresql://u@a/d?target_session_attrs=read-write').target, 'read-write');
+});
+
+test('a URL says whether a pooler gives connections away', () => {
+    assert.equal(pooledOf('postgresql://u@a,b/d?application_name=x&pooled=1'), true);
+    assert.equal(pooledOf({ connectionString: 'postgresql:///d?pooled=0' }), false);
+    assert.equal(pooledOf('postgresql:///d?host=/tmp'), undefined);
+    assert.throws(() => pooledOf('postgresql:///d?pooled=yes'), { code: '22023' });
+    assert.equal(read('postgresql://u@a,b/d?pooled=1').database, 'd');
+});
+
+test('pauses grow from 100 ms to 2 s', () => {
+    for (const [vain, least] of [100, 200, 400, 800, 1000, 1000].entries()) {
+        const ms = pause(vain);
+        assert.ok(ms >= least && ms < 2 * least, `${ms}`);
+    }
 });
