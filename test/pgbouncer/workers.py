@@ -5,6 +5,8 @@ import signal
 import sys
 import time
 
+import psycopg
+
 import orch
 
 URL = os.environ["ORCH_DATABASE_URL"]
@@ -41,6 +43,8 @@ def persistently(call):
         try:
             with orch.Client(URL) as client:
                 return call(client)
+        except psycopg.OperationalError:
+            pass  # it is not there
         except orch.Error as lost:
             if not lost.poisons_connection and lost.code != "OR002":
                 raise
@@ -65,10 +69,7 @@ async def serve(count, runs):
     workers = [orch.Worker(URL, id=f"py-{n}", concurrency=4) for n in range(count)]
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: [worker.stop() for worker in workers])
-    used = asyncio.create_task(asyncio.to_thread(use, runs)) if runs else None
-    await asyncio.gather(*(worker.serve() for worker in workers))
-    if used:
-        await used
+    await asyncio.gather(*(worker.serve() for worker in workers), asyncio.to_thread(use, runs))
 
 
 asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))

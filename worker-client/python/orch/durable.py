@@ -385,7 +385,8 @@ class Execution:
         try:
             await self.journal.pause(pause)
             if op.transaction:
-                async with self.journal.transaction(op.function) as (value, commit):
+                # Where connections are few, whoever holds one in a transaction must not wait for a lock whose holder waits for a connection.
+                async with self._recording if self.journal.pooled else asyncio.Lock(), self.journal.transaction(op.function) as (value, commit):
                     await self._done(op, {"output": await self._encoded(value)}, commit)
                 return {}
             async with limit:
@@ -403,7 +404,7 @@ class Execution:
     async def _done(self, op: Op, result: Fields, commit: Callable[[list[Fields]], Any] | None = None) -> None:
         """Nothing in the result: it was recorded with what the function wrote."""
         if result:
-            async with self._recording:
+            async with asyncio.Lock() if commit and self.journal.pooled else self._recording:
                 if commit:
                     # With what was asked for meanwhile: behind a pooler, our other connection may wait for the one that is held here.
                     steps, self._entries, self._seen, self._news = [*self._entries, {"id": op.id, "seen": self._seen} | result], [], [], True

@@ -61,7 +61,7 @@ class Journal:
     """The one in the database, spoken to over the worker's connection; a statement whose answer got lost is sent again."""
 
     def __init__(self, worker: Worker, job: Job) -> None:
-        self._worker, self._job, self._call = worker, job, worker.exchange.call
+        self._worker, self._job, self._call, self.pooled = worker, job, worker.exchange.call, worker.pooled
 
     async def history(self) -> list[Entry]:
         rows: list[Entry] = []

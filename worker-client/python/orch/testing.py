@@ -248,6 +248,8 @@ def memory_task(run: MemoryRun, id: str, executor: str, name: str, spec: Fields,
 class Memory(Journal):
     """The journal of a run of an Environment."""
 
+    pooled = False
+
     def __init__(self, environment: Environment, run: MemoryRun) -> None:
         self._environment, self._run = environment, run
 

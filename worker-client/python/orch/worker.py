@@ -159,9 +159,8 @@ class Worker:
         """
         self.database, self.queues, self.concurrency, self.tasks, self.callables = database, list(queues), max(1, concurrency), tasks, tuple(callables)
         self.id = id or f"{socket.gethostname()}:{os.getpid()}:{random.randrange(1 << 24):06x}"
-        self.payloads = payloads or Payloads()
         self.drain, self.grace, self.lease_time, self.until_idle, self.start_timeout = drain, grace, lease_time, until_idle, start_timeout
-        self.metadata, self.version, self.pooled = metadata or {}, version, pooled_of(database)[1] if pooled is None else pooled
+        self.metadata, self.version, self.payloads, self.pooled = metadata or {}, version, payloads or Payloads(), pooled_of(database)[1] if pooled is None else pooled
         self.held: dict[str, Job] = {}
         self.running: set[Job] = set()
         self.finished: list[Job] = []  # with results that are not yet settled
