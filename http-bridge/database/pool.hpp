@@ -36,8 +36,8 @@ public:
     [[nodiscard]] boost::asio::awaitable<Rows> run(const Principal &principal, std::string sql, Params params = {});
     /// The same for several statements, all or none.
     [[nodiscard]] boost::asio::awaitable<std::vector<Rows>> run_all(const Principal &principal, std::vector<Statement> statements);
-    /// One that refuses to be inside a transaction block: orch.lease, orch.exchange. In a transaction nevertheless, that of the pipeline, so that role and tenant go with it, whatever
-    /// connection of a pooler comes next.
+    /// One that refuses to be inside a transaction block: orch.lease, orch.exchange. In a transaction nevertheless, that of the pipeline, so that role and
+    /// tenant go with it, whatever connection of a pooler comes next.
     [[nodiscard]] boost::asio::awaitable<Rows> run_outside_block(const Principal &principal, std::string sql, Params params);
     /// Each statement by itself, in the role for the session: procedures that sleep. `time` is the most that one may take. Not through a pooler.
     [[nodiscard]] boost::asio::awaitable<std::vector<Rows>> run_alone(const Principal &principal, std::vector<Statement> statements,

@@ -62,6 +62,7 @@ int events(session &with, const event_choices &chosen)
             next = with.query("select " + columns + " from orch.events_after($1, $2, $3) e", {std::to_string(position), std::to_string(page), run});
         });
         position = print(with, next, position, ended);
+        if (next.size() > 0) with.found_news();
         if (next.size() == page) continue;
         if (!chosen.follow || (run && ended)) return done;
         try {

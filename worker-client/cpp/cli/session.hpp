@@ -27,6 +27,8 @@ public:
     void close() { connection_.reset(); }
     /// As --pooled or the URL says.
     [[nodiscard]] bool pooled() const { return through_pooler || database_url(database).pooled.value_or(false); }
+    /// It has been worth while: the next pause is a short one.
+    void found_news() { between_looks_.begin_anew(); }
     /// Calls a procedure that sleeps in the server. Behind a pooler it pauses in its place, up to `most` and longer each time; the caller looks again.
     void wait_in(const std::string &call, const parameters &values, std::chrono::milliseconds most = std::chrono::minutes(10));
 

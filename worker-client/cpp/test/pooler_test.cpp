@@ -1,6 +1,7 @@
 #include "orch/pooler.hpp"
 
 #include "orch/error.hpp"
+#include "orch/worker.hpp"
 
 #include <gtest/gtest.h>
 
@@ -39,6 +40,12 @@ TEST(pooler, refuses_what_is_neither)
 {
     EXPECT_THROW(database_url("postgresql:///d?pooled=yes"), orch::error);
     EXPECT_THROW(database_url("pooled="), orch::error);
+}
+
+TEST(pooler, refuses_a_worker_whose_sessions_are_to_keep_something)
+{
+    EXPECT_THROW(orch::worker({.database = "pooled=1", .session = {"set role app"}}), orch::error);
+    EXPECT_NO_THROW(orch::worker({.database = "pooled=0", .session = {"set role app"}}));
 }
 
 TEST(pooler, pauses_grow_from_100_ms_to_2_s)

@@ -41,8 +41,8 @@ using parameters = std::vector<std::optional<std::string>>;
 /// One connection, used by one thread. Every call throws orch::error.
 class connection {
 public:
-    /// Opens it: a URL or a `key=value` string of libpq (`pooled` of orch/pooler.hpp is passed over); what it leaves out comes from the PG* environment. Blocks up to connect_timeout [10 s] a host.
-    /// Of several hosts it takes the one that takes writes, unless target_session_attrs says otherwise.
+    /// Opens it: a URL or a `key=value` string of libpq (`pooled` of orch/pooler.hpp is passed over); what it leaves out comes from the PG* environment. Blocks
+    /// up to connect_timeout [10 s] a host. Of several hosts it takes the one that takes writes, unless target_session_attrs says otherwise.
     explicit connection(const std::string &given);
     /// Uses one that the caller has opened and closes, and leaves its settings as they are.
     explicit connection(pg_conn *callers) : handle_(callers, closer{.callers = true}) {}

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
-// For a pooler such as PgBouncer between a program and the server. In transaction mode it gives the server's connection away after each transaction: nothing of a session lasts, and what
-// sleeps in the server would keep a connection that others wait for.
+// For a pooler such as PgBouncer between a program and the server. In transaction mode it gives the server's connection away after each transaction: nothing
+// of a session lasts, and what sleeps in the server would keep a connection that others wait for.
 
 namespace orch {
 
