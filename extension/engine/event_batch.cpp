@@ -1,6 +1,6 @@
 #include "engine/event_batch.hpp"
 
-#include "pg/column.hpp"
+#include "engine/columns.hpp"
 #include "shared/feed.hpp"
 #include "shared/meters.hpp"
 
@@ -8,17 +8,6 @@ namespace orch::engine {
 
 void EventBatch::write()
 {
-#define ORCH_INSERT_EVENTS(column, parameter)                                                                                \
-    "insert into _orch.event_{} (run_id, at, pos, task_no, no, kind, attempt, actor, payload" column ")"                     \
-    " select u.run_id, $1, u.pos, u.task_no, u.no, u.kind, nullif(u.attempt, 0), u.actor, u.payload" column                  \
-    " from unnest($2::uuid[], $3::int8[], $4::int4[], $5::int4[], $6::int2[], $7::int2[], $8::text[], $9::jsonb[]" parameter \
-    ") u(run_id, pos, task_no, no, kind, attempt, actor, payload" column ")"
-    static pg::Statement insert(ORCH_INSERT_EVENTS("", ""), {TIMESTAMPTZOID, UUIDARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT2ARRAYOID,
-                                                             TEXTARRAYOID, JSONBARRAYOID});
-    static pg::Statement insert_with_facts(
-        ORCH_INSERT_EVENTS(", facts", ", $10::jsonb[]"),
-        {TIMESTAMPTZOID, UUIDARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT2ARRAYOID, TEXTARRAYOID, JSONBARRAYOID, JSONBARRAYOID});
-#undef ORCH_INSERT_EVENTS
     if (events_.empty()) return;
 
     for (const Event &e : events_) shared::on_commit_count_events(static_cast<int16>(e.kind), 1);
@@ -28,35 +17,22 @@ void EventBatch::write()
     by_day(
         events_, [](const Event &e) { return day_of(e.run); },
         [&](int day, size_t first, size_t last) {
-            pg::Column run(UUIDOID), position(INT8OID), task_no(INT4OID), no(INT4OID), kind(INT2OID), attempt(INT2OID), actor(TEXTOID), payload(JSONBOID),
-                facts(JSONBOID);
-            for (pg::Column *column : {&run, &position, &task_no, &no, &kind, &attempt, &actor, &payload, &facts}) column->reserve(last - first);
-            bool any_facts = false;  // few have any, and the others do not pay for them
+            pg::NewRows rows = new_events(day, last - first);
             for (size_t i = first; i < last; i++) {
                 const Event &e = events_[i];
-                run.add(e.run);
-                position.add(Int64GetDatum(pos++));
-                task_no.add(Int32GetDatum(e.task_no));
-                no.add(Int32GetDatum(e.no));
-                kind.add(Int16GetDatum(static_cast<int16>(e.kind)));
-                attempt.add(Int16GetDatum(e.attempt));
-                actor.add(e.actor);
-                payload.add(e.payload);
-                facts.add(e.facts);
-                any_facts |= e.facts.has_value();
+                pg::NewRow row = rows.next();
+                row.set(event_column::run_id, e.run)
+                    .set(event_column::at, TimestampTzGetDatum(at_))
+                    .set(event_column::pos, Int64GetDatum(pos++))
+                    .set(event_column::task_no, Int32GetDatum(e.task_no))
+                    .set(event_column::no, Int32GetDatum(e.no))
+                    .set(event_column::kind, Int16GetDatum(static_cast<int16>(e.kind)))
+                    .set(event_column::actor, e.actor)
+                    .set(event_column::payload, e.payload)
+                    .set(event_column::facts, e.facts);
+                if (e.attempt != 0) row.set(event_column::attempt, Int16GetDatum(e.attempt));
             }
-            pg::Parameters<10> parameters;
-            parameters.add(TimestampTzGetDatum(at_))
-                .add(run.array())
-                .add(position.array())
-                .add(task_no.array())
-                .add(no.array())
-                .add(kind.array())
-                .add(attempt.array())
-                .add(actor.array())
-                .add(payload.array());
-            if (any_facts) insert_with_facts.run_on(day, parameters.add(facts.array()));
-            else insert.run_on(day, parameters);
+            rows.finish();
         });
     events_.clear();
 }

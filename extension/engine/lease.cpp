@@ -5,6 +5,7 @@
 #include "core/spec.hpp"
 #include "core/state_changes.hpp"
 #include "engine/attempts.hpp"
+#include "engine/columns.hpp"
 #include "engine/document.hpp"
 #include "engine/heartbeat.hpp"
 #include "engine/question.hpp"
@@ -74,17 +75,30 @@ void leave_out_cancelled(std::vector<TaskRef> &candidates)
     std::erase_if(candidates, [&](const TaskRef &task) { return left_out.contains(task); });
 }
 
-// Rows that are ready still become running, under this worker's token. What was locked comes back to the queue later.
-std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const WorkerIdentity &worker, uint64 token)
+// A row that is ready still becomes running, under this worker's token.
+bool take_row(Call &call, pg::KeptRows &rows, const TaskRef &task, const WorkerIdentity &worker, uint64 token, std::vector<Taken> &taken)
 {
     static_assert(core::task_goes(core::task_state::ready, core::task_state::running, EventKind::task_started));
-    static pg::Statement update("with l as materialized ("
-                                " select t.run_id, t.task_no from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
-                                " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no where t.state = 'y' for update of t skip locked)"
-                                " update _orch.task_{} t set state = 'r', attempt = t.attempt + 1, no = t.no + 1, token = $3, worker_id = $4, started_at = $5"
-                                " from l where t.run_id = l.run_id and t.task_no = l.task_no"
-                                " returning t.run_id, t.task_no, t.version_id, t.no, t.attempt, t.attempts_before, t.flags, t.input, t.item, t.ready_at",
-                                {UUIDARRAYOID, INT4ARRAYOID, INT8OID, INT4OID, TIMESTAMPTZOID});
+    namespace column = task_column;
+    if (!rows.find(task.run, task.task_no) || DatumGetChar(rows.get(column::state)) != core::task_state::ready) return false;
+    const int32 no = DatumGetInt32(rows.get(column::no)) + 1;
+    const int16 attempt = DatumGetInt16(rows.get(column::attempt)) + 1;
+    rows.set(column::state, CharGetDatum(core::task_state::running));
+    rows.set(column::attempt, Int16GetDatum(attempt));
+    rows.set(column::no, Int32GetDatum(no));
+    rows.set(column::token, Int64GetDatum(static_cast<int64>(token)));
+    rows.set(column::worker_id, Int32GetDatum(worker.worker_id));
+    rows.set(column::started_at, time_datum(call.now()));
+    if (!rows.try_change()) return false;
+    taken.push_back({task.run, task.task_no, DatumGetInt32(rows.get(column::version_id)), no, attempt, DatumGetInt16(rows.get(column::attempts_before)),
+                     DatumGetChar(rows.get(column::flags)) == '1', pg::copy_of(rows.maybe(column::input)), pg::copy_of(rows.maybe(column::item)),
+                     rows.is_null(column::ready_at) ? call.now() : DatumGetTimestampTz(rows.get(column::ready_at))});
+    return true;
+}
+
+// As many of them as are ready and nobody has locked; what was locked comes back to the queue later.
+std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const WorkerIdentity &worker, uint64 token)
+{
     static pg::Statement still_ready("select t.run_id, t.task_no from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
                                      " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no where t.state = 'y'",
                                      {UUIDARRAYOID, INT4ARRAYOID});
@@ -95,24 +109,17 @@ std::vector<Taken> take_rows(Call &call, std::vector<TaskRef> candidates, const 
     by_day(
         candidates, [](const TaskRef &t) { return day_of(t.run); },
         [&](int day, size_t first, size_t last) {
-            pg::Column run(UUIDOID), task_no(INT4OID);
+            pg::Column run(UUIDOID), task_no(INT4OID);  // of those that we did not get
+            pg::KeptRows rows = kept_tasks(day);
             for (size_t i = first; i < last; i++) {
+                if (take_row(call, rows, candidates[i], worker, token, taken)) continue;
                 run.add(candidates[i].run);
                 task_no.add(Int32GetDatum(candidates[i].task_no));
             }
-            const Datum runs = run.array(), tasks = task_no.array();
-            pg::Rows rows = update.run_on(day, Parameters<5>()
-                                                   .add(runs)
-                                                   .add(tasks)
-                                                   .add(Int64GetDatum(static_cast<int64>(token)))
-                                                   .add(Int32GetDatum(worker.worker_id))
-                                                   .add(time_datum(call.now())));
-            for (uint64 i = 0; i < rows.count(); i++)
-                taken.push_back({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2), rows.int4(i, 3), rows.int4(i, 4), rows.int2(i, 5), rows.int2(i, 6),
-                                 rows.letter(i, 7) == '1', rows.maybe(i, 8), rows.maybe(i, 9), rows.is_null(i, 10) ? call.now() : rows.time(i, 10)});
-            if (rows.count() == last - first) return;
-            rows = still_ready.run_on(day, Parameters<2>().add(runs).add(tasks));
-            for (uint64 i = 0; i < rows.count(); i++) shared::put_back({pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)});
+            rows.finish();
+            if (run.empty()) return;
+            const pg::Rows ready = still_ready.run_on(day, Parameters<2>().add(run.array()).add(task_no.array()));
+            for (uint64 i = 0; i < ready.count(); i++) shared::put_back({pg::uuid_of(ready.get(i, 1)), ready.int4(i, 2)});
         });
     return taken;
 }

@@ -4,6 +4,7 @@
 #include "core/trigger_rule.hpp"
 #include "engine/child.hpp"
 #include "engine/code_run.hpp"
+#include "engine/columns.hpp"
 #include "engine/task_of.hpp"
 #include "shared/routes.hpp"
 
@@ -25,35 +26,26 @@ shared::JoinChange change_for(const Version &version, int32 child, char state)
 // Makes pending tasks ready; returns those that were not, since somebody else holds or has decided them.
 std::vector<TaskRef> make_ready(Call &call, std::vector<std::pair<TaskRef, const Version *>> &tasks)
 {
-    static pg::Statement update("with l as materialized ("
-                                " select t.run_id, t.task_no from unnest($1::uuid[], $2::int4[]) u(run_id, task_no)"
-                                " join _orch.task_{} t on t.run_id = u.run_id and t.task_no = u.task_no where t.state = 'p' for update of t skip locked)"
-                                " update _orch.task_{} t set state = 'y', ready_at = $3 from l where t.run_id = l.run_id and t.task_no = l.task_no"
-                                " returning t.run_id, t.task_no, t.priority",
-                                {UUIDARRAYOID, INT4ARRAYOID, TIMESTAMPTZOID});
-
+    namespace column = task_column;
     std::sort(tasks.begin(), tasks.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
     std::vector<TaskRef> missed;
     by_day(
         tasks, [](const auto &t) { return day_of(t.first.run); },
         [&](int day, size_t first, size_t last) {
-            pg::Column run(UUIDOID), task_no(INT4OID);
+            pg::KeptRows rows = kept_tasks(day);
             for (size_t i = first; i < last; i++) {
-                run.add(tasks[i].first.run);
-                task_no.add(Int32GetDatum(tasks[i].first.task_no));
+                const auto &[task, version] = tasks[i];
+                if (rows.find(task.run, task.task_no) && DatumGetChar(rows.get(column::state)) == core::task_state::pending) {
+                    rows.set(column::state, CharGetDatum(core::task_state::ready));
+                    rows.set(column::ready_at, time_datum(call.now()));
+                    if (rows.try_change()) {
+                        queue_ready(*version, task, call.now(), DatumGetInt16(rows.get(column::priority)));
+                        continue;
+                    }
+                }
+                missed.push_back(task);
             }
-            pg::Rows rows = update.run_on(day, Parameters<3>().add(run.array()).add(task_no.array()).add(time_datum(call.now())));
-            std::set<TaskRef> made;
-            for (uint64 i = 0; i < rows.count(); i++) {
-                const TaskRef task{pg::uuid_of(rows.get(i, 1)), rows.int4(i, 2)};
-                auto found =
-                    std::lower_bound(tasks.begin() + first, tasks.begin() + last, task, [](const auto &t, const TaskRef &key) { return t.first < key; });
-                queue_ready(*found->second, task, call.now(), rows.int2(i, 3));
-                if (rows.count() < last - first) made.insert(task);
-            }
-            if (rows.count() < last - first)
-                for (size_t i = first; i < last; i++)
-                    if (!made.count(tasks[i].first)) missed.push_back(tasks[i].first);
+            rows.finish();
         });
     return missed;
 }
@@ -89,29 +81,29 @@ std::vector<std::pair<RunId, const Version *>> all_succeeded(const std::vector<s
 std::set<RunId> end_runs(Call &call, const std::vector<std::pair<RunId, const Version *>> &runs)
 {
     static_assert(core::run_goes(core::run_state::running, core::run_state::succeeded, EventKind::run_succeeded));
-    static pg::Statement update("with l as materialized ("
-                                " select r.run_id from unnest($1::uuid[]) u(run_id) join _orch.run_{} r on r.run_id = u.run_id"
-                                " where r.state = 'r' and r.outcome is null for update of r skip locked)"
-                                " update _orch.run_{} r set state = 'S', outcome = 'S', no = r.no + 1, finished_at = $2 from l where r.run_id = l.run_id"
-                                " returning r.run_id, r.no, r.parent_run_id, r.parent_task_no, r.started_at",
-                                {UUIDARRAYOID, TIMESTAMPTZOID});
+    namespace column = run_column;
     std::set<RunId> ended;
     by_day(
         runs, [](const auto &r) { return day_of(r.first); },
         [&](int day, size_t first, size_t last) {
-            pg::Column run(UUIDOID);
-            for (size_t i = first; i < last; i++) run.add(runs[i].first);
-            pg::Rows rows = update.run_on(day, Parameters<2>().add(run.array()).add(time_datum(call.now())));
-            for (uint64 i = 0; i < rows.count(); i++) {
-                const RunId id = pg::uuid_of(rows.get(i, 1));
-                call.events().add({id, run_itself, rows.int4(i, 2), EventKind::run_succeeded, 0, call.engine_actor()});
-                tell_parent(rows.maybe(i, 3), rows.maybe(i, 4));
-                const Version &version =
-                    *std::lower_bound(runs.begin() + first, runs.begin() + last, id, [](const auto &r, const RunId &key) { return r.first < key; })->second;
+            pg::KeptRows rows = kept_runs(day);
+            for (size_t i = first; i < last; i++) {
+                const auto &[id, version] = runs[i];
+                if (!rows.find(id) || DatumGetChar(rows.get(column::state)) != core::run_state::running || !rows.is_null(column::outcome)) continue;
+                const int32 no = DatumGetInt32(rows.get(column::no)) + 1;
+                rows.set(column::state, CharGetDatum(core::run_state::succeeded));
+                rows.set(column::outcome, CharGetDatum(core::run_state::succeeded));
+                rows.set(column::no, Int32GetDatum(no));
+                rows.set(column::finished_at, time_datum(call.now()));
+                if (!rows.try_change()) continue;
+                call.events().add({id, run_itself, no, EventKind::run_succeeded, 0, call.engine_actor()});
+                tell_parent(rows.maybe(column::parent_run_id), rows.maybe(column::parent_task_no));
                 shared::on_commit_run_state(core::run_state::running, core::run_state::succeeded);
-                shared::on_commit_timing(shared::Timing::run, version.tenant, version.workflow, call.now() - rows.time(i, 5));
+                shared::on_commit_timing(shared::Timing::run, version->tenant, version->workflow,
+                                         call.now() - DatumGetTimestampTz(rows.get(column::started_at)));
                 ended.insert(id);
             }
+            rows.finish();
             for (size_t i = first; i < last; i++)
                 if (ended.count(runs[i].first)) release_run(runs[i].first, *runs[i].second, true);
         });

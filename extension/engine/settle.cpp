@@ -3,6 +3,7 @@
 #include "core/state_changes.hpp"
 #include "engine/circuits.hpp"
 #include "engine/code_run.hpp"
+#include "engine/columns.hpp"
 #include "engine/progress.hpp"
 #include "engine/question.hpp"
 #include "engine/refusals.hpp"
@@ -48,17 +49,46 @@ bool is_foreign(const Call &call, const WorkerIdentity *worker, const Version &v
     return worker ? !worker->tenant.empty() && worker->tenant != version.tenant : version.tenant != call.tenant();
 }
 
-// Successes in one statement: rows that are running under that very lease become succeeded.
-std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker, std::vector<Settlement *> &successes)
+// The row that is running under that very lease becomes succeeded; where there is none, the settlement is judged later.
+void settle_success(Call &call, const WorkerIdentity *worker, pg::KeptRows &rows, Settlement &s, std::vector<Succeeded> &done)
 {
     static_assert(core::task_goes(core::task_state::running, core::task_state::succeeded, EventKind::task_succeeded));
-    static pg::Statement update("update _orch.task_{} t set state = 'S', no = t.no + 1, output_no = t.no + 1, finished_at = $5, due_at = null"
-                                " from unnest($1::uuid[], $2::int4[], $3::int2[], $4::int8[]) u(run_id, task_no, attempt, token)"
-                                " where t.run_id = u.run_id and t.task_no = u.task_no and t.state = 'r' and t.attempt = u.attempt and t.token = u.token and "
-                                "($6 = 0 or t.worker_id = $6)"
-                                " returning t.run_id, t.task_no, t.no, t.version_id, t.attempt, t.item, t.started_at",
-                                {UUIDARRAYOID, INT4ARRAYOID, INT2ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, INT4OID});
+    namespace column = task_column;
+    const core::Lease &lease = *s.lease;
+    const TaskRef ref{lease.run_id, lease.task_no};
+    int32 no = 0;
+    do {
+        if (!rows.find(ref.run, ref.task_no)) return;
+        if (DatumGetChar(rows.get(column::state)) != core::task_state::running || DatumGetInt16(rows.get(column::attempt)) != lease.attempt) return;
+        if (rows.is_null(column::token) || DatumGetInt64(rows.get(column::token)) != static_cast<int64>(lease.token)) return;
+        if (worker && (rows.is_null(column::worker_id) || DatumGetInt32(rows.get(column::worker_id)) != worker->worker_id)) return;
+        no = DatumGetInt32(rows.get(column::no)) + 1;
+        rows.set(column::state, CharGetDatum(core::task_state::succeeded));
+        rows.set(column::no, Int32GetDatum(no));
+        rows.set(column::output_no, Int32GetDatum(no));
+        rows.set(column::finished_at, time_datum(call.now()));
+        rows.set_null(column::due_at);
+    } while (!rows.change_or_wait());
+    s.status = SettleStatus::ok;
+    call.events().add({ref.run, ref.task_no, no, EventKind::task_succeeded, DatumGetInt16(rows.get(column::attempt)),
+                       worker ? call.worker_actor(worker->name) : call.role_actor(), s.output, s.facts});
+    const Version &version = version_of(DatumGetInt32(rows.get(column::version_id)));
+    // This transaction is rolled back with what it changed.
+    if (is_foreign(call, worker, version)) {
+        s.status = SettleStatus::lost;
+        s.foreign = true;
+        raise_refusal(s);
+    }
+    const std::optional<Datum> item = rows.maybe(column::item);
+    tell_circuit(version, ref, core::CircuitOutcome::success, item);
+    shared::on_commit_timing(shared::Timing::attempt, version.tenant, task_of(version, ref.run, ref.task_no, item).queue,
+                             call.now() - DatumGetTimestampTz(rows.get(column::started_at)));
+    shared::on_commit_unlease(ref, static_cast<int64>(lease.token));
+    done.push_back({ref.run, &version, ref.task_no});
+}
 
+std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker, std::vector<Settlement *> &successes)
+{
     std::sort(successes.begin(), successes.end(), [](const Settlement *a, const Settlement *b) {
         return std::tie(a->lease->run_id, a->lease->task_no) < std::tie(b->lease->run_id, b->lease->task_no);
     });
@@ -66,43 +96,9 @@ std::vector<Succeeded> settle_successes(Call &call, const WorkerIdentity *worker
     by_day(
         successes, [](const Settlement *s) { return day_of(s->lease->run_id); },
         [&](int day, size_t first, size_t last) {
-            pg::Column run(UUIDOID), task_no(INT4OID), attempt(INT2OID), token(INT8OID);
-            for (size_t i = first; i < last; i++) {
-                const core::Lease &l = *successes[i]->lease;
-                run.add(l.run_id);
-                task_no.add(Int32GetDatum(l.task_no));
-                attempt.add(Int16GetDatum(static_cast<int16>(l.attempt)));
-                token.add(Int64GetDatum(static_cast<int64>(l.token)));
-            }
-            pg::Rows rows = update.run_on(day, Parameters<6>()
-                                                   .add(run.array())
-                                                   .add(task_no.array())
-                                                   .add(attempt.array())
-                                                   .add(token.array())
-                                                   .add(time_datum(call.now()))
-                                                   .add(Int32GetDatum(worker ? worker->worker_id : 0)));
-            for (uint64 i = 0; i < rows.count(); i++) {
-                const RunId id = pg::uuid_of(rows.get(i, 1));
-                const int32 no = rows.int4(i, 2);
-                auto found = std::lower_bound(successes.begin() + first, successes.begin() + last, std::tie(id, no),
-                                              [](const Settlement *s, const auto &key) { return std::tie(s->lease->run_id, s->lease->task_no) < key; });
-                Settlement &s = **found;
-                s.status = SettleStatus::ok;
-                call.events().add({id, no, rows.int4(i, 3), EventKind::task_succeeded, rows.int2(i, 5),
-                                   worker ? call.worker_actor(worker->name) : call.role_actor(), s.output, s.facts});
-                const Version &version = version_of(rows.int4(i, 4));
-                // This transaction is rolled back with what it changed.
-                if (is_foreign(call, worker, version)) {
-                    s.status = SettleStatus::lost;
-                    s.foreign = true;
-                    raise_refusal(s);
-                }
-                tell_circuit(version, {id, no}, core::CircuitOutcome::success, rows.maybe(i, 6));
-                shared::on_commit_timing(shared::Timing::attempt, version.tenant, task_of(version, id, no, rows.maybe(i, 6)).queue,
-                                         call.now() - rows.time(i, 7));
-                shared::on_commit_unlease({id, no}, static_cast<int64>(s.lease->token));
-                done.push_back({id, &version, no});
-            }
+            pg::KeptRows rows = kept_tasks(day);
+            for (size_t i = first; i < last; i++) settle_success(call, worker, rows, *successes[i], done);
+            rows.finish();
         });
     return done;
 }

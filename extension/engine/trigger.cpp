@@ -2,6 +2,7 @@
 
 #include "core/problem.hpp"
 #include "core/state_changes.hpp"
+#include "engine/columns.hpp"
 #include "engine/progress.hpp"
 #include "shared/clock.hpp"
 #include "shared/database.hpp"
@@ -125,63 +126,66 @@ struct NewRuns {
 
 void insert_run_rows(Call &call, const NewRuns &runs, int day, size_t first, size_t last)
 {
-    static pg::Statement insert(
-        "insert into _orch.run_{} (run_id, created_at, started_at, run_at, deadline_at, version_id, no, priority, state, tenant, source, idempotency_key, "
-        "tags, traceparent, timeout_us, parent_run_id, parent_task_no)"
-        " select u.run_id, $3, case when u.state = 'r' then $3 end, $4, case when u.state = 'r' then $5 end, $6, case when u.state = 'd' then 1 else 2 end,"
-        "  $7, u.state, $8, $9, u.key, $10, $11, $13, $14, $15"
-        " from unnest($1::uuid[], $2::text[], $12::\"char\"[]) u(run_id, key, state)",
-        {UUIDARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT2OID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, CHARARRAYOID,
-         INT8OID, UUIDOID, INT4OID});
+    namespace column = run_column;
     const TriggerOptions &o = runs.options;
-    pg::Column run(UUIDOID), key(TEXTOID), state(CHAROID);
-    for (size_t i = first; i < last; i++) {
-        run.add(runs.ids[i]);
-        runs.keys[i] ? key.add(pg::text_datum(*runs.keys[i])) : key.add_null();
-        state.add(CharGetDatum(runs.states[i]));
-    }
     const double seconds = runs.version.plan.timeout_seconds;
-    std::optional<Datum> deadline;
+    std::optional<Datum> run_at, deadline, timeout, parent_run, parent_task, traceparent;
+    if (o.run_at) run_at = time_datum(*o.run_at);
     if (o.timeout_us) deadline = time_datum(call.now() + *o.timeout_us);
     else if (seconds > 0) deadline = time_datum(call.now() + static_cast<int64>(seconds * USECS_PER_SEC));
-    Parameters<15> parameters;
-    parameters.add(run.array()).add(key.array()).add(time_datum(call.now()));
-    parameters.add(o.run_at ? std::optional<Datum>(time_datum(*o.run_at)) : std::nullopt).add(deadline);
-    parameters.add(Int32GetDatum(runs.version.version_id)).add(Int16GetDatum(static_cast<int16>(o.priority + runs.version.plan.priority)));
-    parameters.add(pg::text_datum(runs.version.tenant)).add(pg::text_datum(o.source)).add(o.tags);
-    parameters.add(o.traceparent ? std::optional<Datum>(pg::text_datum(*o.traceparent)) : std::nullopt).add(state.array());
-    parameters.add(o.timeout_us ? std::optional<Datum>(Int64GetDatum(*o.timeout_us)) : std::nullopt);
-    parameters.add(o.parent ? std::optional<Datum>(pg::uuid_datum(o.parent->run)) : std::nullopt);
-    parameters.add(o.parent ? std::optional<Datum>(Int32GetDatum(o.parent->task_no)) : std::nullopt);
-    insert.run_on(day, parameters);
+    if (o.timeout_us) timeout = Int64GetDatum(*o.timeout_us);
+    if (o.parent) parent_run = pg::uuid_datum(o.parent->run), parent_task = Int32GetDatum(o.parent->task_no);
+    if (o.traceparent) traceparent = pg::text_datum(*o.traceparent);
+    const Datum tenant = pg::text_datum(runs.version.tenant), source = pg::text_datum(o.source);
+
+    pg::NewRows rows = new_runs(day, last - first);
+    for (size_t i = first; i < last; i++) {
+        const char state = runs.states[i];
+        pg::NewRow row = rows.next();
+        row.set(column::run_id, runs.ids[i])
+            .set(column::parent_run_id, parent_run)
+            .set(column::created_at, time_datum(call.now()))
+            .set(column::run_at, run_at)
+            .set(column::timeout_us, timeout)
+            .set(column::version_id, Int32GetDatum(runs.version.version_id))
+            .set(column::no, Int32GetDatum(state == core::run_state::scheduled ? 1 : 2))
+            .set(column::parent_task_no, parent_task)
+            .set(column::priority, Int16GetDatum(static_cast<int16>(o.priority + runs.version.plan.priority)))
+            .set(column::state, CharGetDatum(state))
+            .set(column::tenant, tenant)
+            .set(column::source, source)
+            .set(column::tags, o.tags)
+            .set(column::traceparent, traceparent);
+        if (state == core::run_state::running) row.set(column::started_at, time_datum(call.now())).set(column::deadline_at, deadline);
+        if (runs.keys[i]) row.set(column::idempotency_key, pg::text_datum(*runs.keys[i]));
+    }
+    rows.finish();
 }
 
 void insert_task_rows(Call &call, const NewRuns &runs, int day, size_t first, size_t last)
 {
-    static pg::Statement insert("insert into _orch.task_{} (run_id, task_no, version_id, route_id, priority, state, ready_at, flags)"
-                                " select r.run_id, t.task_no, $3, nullif(t.route_id, 0), t.priority, case when r.started then t.state else 'p' end,"
-                                "  case when r.started and t.state = 'y' then $4 end, $5"
-                                " from unnest($1::uuid[], $2::bool[]) r(run_id, started)"
-                                " cross join unnest($6::int4[], $7::int4[], $8::int2[], $9::\"char\"[]) t(task_no, route_id, priority, state)",
-                                {UUIDARRAYOID, BOOLARRAYOID, INT4OID, TIMESTAMPTZOID, CHAROID, INT4ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, CHARARRAYOID});
+    namespace column = task_column;
     const Version &version = runs.version;
-    pg::Column run(UUIDOID), started(BOOLOID), task_no(INT4OID), route(INT4OID), priority(INT2OID), state(CHAROID);
+    pg::NewRows rows = new_tasks(day, (last - first) * version.task_count());
     for (size_t i = first; i < last; i++) {
-        run.add(runs.ids[i]);
-        started.add(BoolGetDatum(runs.states[i] == core::run_state::running));
+        for (int32 t = 0; t < version.task_count(); t++) {
+            const core::PlannedTask &task = version.task(t);
+            const bool ready = runs.states[i] == core::run_state::running && task.parents.empty() && !task.is_finally && version.plain(t);
+            pg::NewRow row = rows.next();
+            row.set(column::run_id, runs.ids[i])
+                .set(column::task_no, Int32GetDatum(t))
+                .set(column::version_id, Int32GetDatum(version.version_id))
+                .set(column::no, Int32GetDatum(0))
+                .set(column::attempt, Int16GetDatum(0))
+                .set(column::attempts_before, Int16GetDatum(0))
+                .set(column::priority, Int16GetDatum(static_cast<int16>(runs.options.priority + version.plan.priority + task.priority)))
+                .set(column::state, CharGetDatum(ready ? core::task_state::ready : core::task_state::pending))
+                .set(column::flags, CharGetDatum(runs.options.traceparent ? '1' : '0'));
+            if (version.route_ids[t] != 0) row.set(column::route_id, Int32GetDatum(version.route_ids[t]));
+            if (ready) row.set(column::ready_at, time_datum(call.now()));
+        }
     }
-    for (int32 t = 0; t < version.task_count(); t++) {
-        const core::PlannedTask &task = version.task(t);
-        task_no.add(Int32GetDatum(t));
-        route.add(Int32GetDatum(version.route_ids[t]));
-        priority.add(Int16GetDatum(static_cast<int16>(runs.options.priority + version.plan.priority + task.priority)));
-        state.add(CharGetDatum(task.parents.empty() && !task.is_finally && version.plain(t) ? core::task_state::ready : core::task_state::pending));
-    }
-    Parameters<9> parameters;
-    parameters.add(run.array()).add(started.array()).add(Int32GetDatum(version.version_id)).add(time_datum(call.now()));
-    parameters.add(CharGetDatum(runs.options.traceparent ? '1' : '0'));
-    parameters.add(task_no.array()).add(route.array()).add(priority.array()).add(state.array());
-    insert.run_on(day, parameters);
+    rows.finish();
 }
 
 // What shared memory is to know of runs that start at once.

@@ -47,6 +47,14 @@ Datum uuid_datum(const core::Uuid &uuid)
     return UUIDPGetDatum(copy);
 }
 
+std::optional<Datum> copy_of(std::optional<Datum> varlena)
+{
+    if (!varlena) return varlena;
+    Datum copy = 0;
+    call_pg([&] { copy = PointerGetDatum(PG_DETOAST_DATUM_COPY(*varlena)); });
+    return copy;
+}
+
 core::Uuid uuid_of(Datum datum)
 {
     core::Uuid uuid;

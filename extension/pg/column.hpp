@@ -47,6 +47,9 @@ Datum text_datum(std::string_view text);
 Datum jsonb_datum(std::string_view json_text);
 Datum uuid_datum(const core::Uuid &uuid);
 
+/// A varlena that outlives the row it stands in, in the current memory context.
+std::optional<Datum> copy_of(std::optional<Datum> varlena);
+
 core::Uuid uuid_of(Datum datum);
 std::string text_of(Datum datum);
 /// The JSON text of a jsonb.

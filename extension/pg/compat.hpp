@@ -71,6 +71,52 @@ inline void restore_search_path([[maybe_unused]] int nest)
 #endif
 }
 
+/// Below the executor; all of these may ereport.
+inline Oid primary_key_of(Relation table)
+{
+#if PG_VERSION_NUM >= 180000
+    return RelationGetPrimaryKeyIndex(table, false);
+#else
+    return RelationGetPrimaryKeyIndex(table);
+#endif
+}
+inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot, int keys)
+{
+#if PG_VERSION_NUM >= 180000
+    return index_beginscan(table, index, snapshot, nullptr, keys, 0);
+#else
+    return index_beginscan(table, index, snapshot, keys, 0);
+#endif
+}
+/// What an update leaves to do for the indexes: nothing where it was HOT.
+struct IndexWork {
+    bool any, only_summaries;
+};
+inline TM_Result update_row(Relation table, ItemPointer tid, TupleTableSlot *row, Snapshot snapshot, bool wait, IndexWork &work)
+{
+    TM_FailureData failure;
+    LockTupleMode mode;
+#if PG_VERSION_NUM >= 160000
+    TU_UpdateIndexes indexes = TU_None;
+    const TM_Result result = table_tuple_update(table, tid, row, GetCurrentCommandId(true), snapshot, InvalidSnapshot, wait, &failure, &mode, &indexes);
+    work = {indexes != TU_None, indexes == TU_Summarizing};
+#else
+    bool indexes = false;
+    const TM_Result result = table_tuple_update(table, tid, row, GetCurrentCommandId(true), snapshot, InvalidSnapshot, wait, &failure, &mode, &indexes);
+    work = {indexes, false};
+#endif
+    return result;
+}
+/// Of a row that was updated, too: as an insert, since what an update says beside asks for a range table, which only statements have.
+inline void insert_index_entries(ResultRelInfo *table, TupleTableSlot *row, EState *state, [[maybe_unused]] bool only_summaries = false)
+{
+#if PG_VERSION_NUM >= 160000
+    ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL, only_summaries);
+#else
+    ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL);
+#endif
+}
+
 /// May ereport, like every catalogue look-up.
 inline bool owns_extension(Oid extension, Oid role)
 {

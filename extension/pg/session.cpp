@@ -39,9 +39,15 @@ Oid gate()
 
 Oid extension_oid()
 {
-    Oid oid = InvalidOid;
-    call_pg([&] { oid = get_extension_oid("orch", true); });
-    return oid;
+    // PostgreSQL reads pg_extension each time; its tables go with the extension and are found in a cache.
+    static constinit Oid known = InvalidOid, known_by = InvalidOid;
+    call_pg([&] {
+        const Oid table = gate();
+        if (OidIsValid(table) && table == known_by) return;
+        known = get_extension_oid("orch", true);
+        known_by = OidIsValid(known) ? table : InvalidOid;
+    });
+    return known;
 }
 
 std::string role_name(Oid role)
