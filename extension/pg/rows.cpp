@@ -18,12 +18,12 @@ bool locked_here(TupleTableSlot *slot)
 
 }  // namespace
 
-void OpenTable::open(const char *name, int columns)
+void OpenTable::open(const char *name, int columns, const char *verb)
 {
     const Oid schema = get_namespace_oid("_orch", true);
     const Oid table = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
     if (!OidIsValid(table)) ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"_orch.%s\" does not exist", name)));
-    PreventCommandIfReadOnly("INSERT");
+    PreventCommandIfReadOnly(verb);
     relation = table_open(table, RowExclusiveLock);
     if (RelationGetNumberOfAttributes(relation) != columns)
         elog(ERROR, "relation \"_orch.%s\" has %d columns, not %d", name, RelationGetNumberOfAttributes(relation), columns);
@@ -54,7 +54,7 @@ NewRows::NewRows(const std::string &table, int columns, size_t expected)
     slots_.resize(std::min(std::max<size_t>(expected, 1), rows_at_a_time));
     const char *name = table.c_str();
     call_pg([&] {
-        table_.open(name, columns);
+        table_.open(name, columns, "INSERT");
         table_.open_indexes();
         for (TupleTableSlot *&slot : slots_) slot = MakeSingleTupleTableSlot(RelationGetDescr(table_.relation), &TTSOpsHeapTuple);
     });
@@ -97,7 +97,7 @@ KeptRows::KeptRows(const std::string &table, int columns, bool numbered) : key_c
 {
     const char *name = table.c_str();
     call_pg([&] {
-        table_.open(name, columns);
+        table_.open(name, columns, "UPDATE");
         key_ = index_open(primary_key_of(table_.relation), RowExclusiveLock);
         found_ = table_slot_create(table_.relation, nullptr);
         changed_ = MakeSingleTupleTableSlot(RelationGetDescr(table_.relation), &TTSOpsHeapTuple);

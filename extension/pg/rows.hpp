@@ -18,7 +18,8 @@ struct OpenTable {
     EState *state = nullptr;
     ResultRelInfo *info = nullptr;  // with its indexes, once one of them gets an entry
 
-    void open(const char *name, int columns);
+    /// `verb` as the error of a read-only transaction names it.
+    void open(const char *name, int columns, const char *verb);
     void open_indexes();
     void close();
 };

@@ -1,8 +1,8 @@
 -- What runs. Seven parents, range-partitioned by run id (a UUID v7, so by time), with no key and no index on any of them: a key on a partitioned
 -- parent that belongs to an extension breaks pg_restore. The leaves are made by _orch.make_partitions, ahead of time, with their keys, before ATTACH.
 --
--- The columns of runs and tasks begin with what never changes, then come those that change together: an update's record of the WAL leaves out what begins and ends like the row before it. The engine
--- goes by their numbers (extension/engine/columns.hpp).
+-- The columns of runs and tasks begin with what never changes, then come those that change together: an update's record of the WAL leaves out what begins
+-- and ends like the row before it. The engine goes by their numbers (extension/engine/columns.hpp).
 
 create table _orch.run (
     run_id uuid not null,
