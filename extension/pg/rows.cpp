@@ -156,6 +156,9 @@ bool KeptRows::change(bool wait)
             done = true;
             break;
         case TM_BeingModified: break;
+        case TM_SelfModified:
+            if (wait) elog(ERROR, "a row of \"%s\" was to be changed twice", RelationGetRelationName(table_.relation));
+            break;
         case TM_Updated:
         case TM_Deleted:
             if (!wait) break;

@@ -82,7 +82,7 @@ public:
     }
     void set_null(int column) { changed_->tts_isnull[column - 1] = true; }
 
-    /// Without waiting: false where somebody else has the row, or had it since the snapshot.
+    /// Without waiting: false where somebody else has the row, or had it since the snapshot, or this one has changed it already.
     bool try_change() { return change(false); }
     /// Waits for whoever has the row. False where it is another one now: then find() looks again, with a new snapshot. Raises 40001 where the transaction keeps its own.
     bool change_or_wait() { return change(true); }
