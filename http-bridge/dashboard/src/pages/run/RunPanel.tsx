@@ -1,0 +1,80 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from 'wouter';
+import { get, segment } from '../../api/client';
+import { isOver, type Page, type Reason, type Run, type RunDetail } from '../../api/types';
+import { JsonView, Skeleton, StateBadge, Time } from '../../ui';
+import css from './Panels.module.css';
+import { ErrorBox, Reasons } from './TaskPanel';
+
+/** What stands beside the graph while no task is chosen: why the run is where it is, and what went in and came out. */
+export function RunPanel({ run, onChoose }: { run: RunDetail; onChoose: (task: string) => void }) {
+    const over = isOver(run.state);
+    const why = useQuery({
+        queryKey: ['why', run.run_id, null, run.state],
+        enabled: run.state !== 'succeeded',
+        queryFn: ({ signal }) => get<Page<Reason>>(`/runs/${segment(run.run_id)}/why`, undefined, signal),
+        refetchInterval: over ? false : 5000,
+    });
+    const children = useQuery({
+        queryKey: ['children', run.run_id, run.state],
+        queryFn: ({ signal }) => get<Page<Run>>('/runs', { parent: run.run_id, limit: 20 }, signal),
+    });
+    const reasons = why.data?.items ?? [];
+    return (
+        <div className={css.panel}>
+            <header className={css.head}>
+                <h2>{over ? (run.state === 'succeeded' ? 'The run' : 'Why it ended so') : 'What it waits for'}</h2>
+            </header>
+            <div className={css.scroll} tabIndex={0} role="region" aria-label="The run">
+                {run.error && (
+                    <div className={css.section}>
+                        <ErrorBox error={run.error} />
+                    </div>
+                )}
+                {run.state !== 'succeeded' && (
+                    <div className={css.section}>
+                        {why.isPending ? (
+                            <Skeleton width="70%" />
+                        ) : reasons.length > 0 ? (
+                            <Reasons reasons={reasons.slice(0, 20)} onChoose={onChoose} />
+                        ) : (
+                            <p className="muted">{over ? 'There is nothing to add.' : 'For nothing: its tasks run.'}</p>
+                        )}
+                        {reasons.length > 20 && <p className="faint">and {reasons.length - 20} more tasks</p>}
+                    </div>
+                )}
+                {run.output !== null && run.output !== undefined && (
+                    <div className={css.section}>
+                        <h3>Output</h3>
+                        <div className={css.json}>
+                            <JsonView value={run.output} />
+                        </div>
+                    </div>
+                )}
+                <div className={css.section}>
+                    <h3>Input</h3>
+                    <div className={css.json}>
+                        <JsonView value={run.input} />
+                    </div>
+                </div>
+                {(children.data?.items.length ?? 0) > 0 && (
+                    <div className={css.section}>
+                        <h3>Runs that it started</h3>
+                        {children.data!.items.map((one) => (
+                            <p key={one.run_id} className="row">
+                                <StateBadge state={one.state} />
+                                <Link href={`/runs/${one.run_id}`} className="link truncate">
+                                    {one.workflow}
+                                </Link>
+                                <span className="spacer" />
+                                <span className="faint">
+                                    <Time at={one.created_at} />
+                                </span>
+                            </p>
+                        ))}
+                    </div>
+                )}
+            </div>
+        </div>
+    );
+}
