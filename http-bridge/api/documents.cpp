@@ -19,9 +19,11 @@ struct Document {
 
 std::string type_of(const std::filesystem::path &file)
 {
-    static const std::map<std::string, std::string, std::less<>> types = {
-        {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"}, {".json", "application/json"},
-        {".svg", "image/svg+xml"}};
+    static const std::map<std::string, std::string, std::less<>> types = {{".html", "text/html; charset=utf-8"},
+                                                                          {".js", "text/javascript; charset=utf-8"},
+                                                                          {".css", "text/css; charset=utf-8"},
+                                                                          {".json", "application/json"},
+                                                                          {".svg", "image/svg+xml"}};
     const auto found = types.find(file.extension().string());
     return found == types.end() ? "text/plain; charset=utf-8" : found->second;
 }

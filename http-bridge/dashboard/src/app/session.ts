@@ -21,8 +21,10 @@ export const useSession = (): Session =>
     );
 
 function forget(): void {
-    sessionStorage.removeItem(key);
-    localStorage.removeItem(key);
+    for (const storage of [sessionStorage, localStorage]) {
+        storage.removeItem(key);
+        storage.removeItem(meKey);
+    }
     setCredentials(null);
 }
 
@@ -31,32 +33,47 @@ export function logOut(why?: string): void {
     change({ state: 'out', why });
 }
 
+// Who the token was of last time: the page begins with that, while the bridge is asked whether it still is.
+const meKey = 'orch.me';
+
+function remembered(): Me | null {
+    try {
+        return JSON.parse(sessionStorage.getItem(meKey) ?? localStorage.getItem(meKey) ?? 'null') as Me | null;
+    } catch {
+        return null;
+    }
+}
+
 async function enter(token: string): Promise<void> {
     setCredentials({ token, onRefused: () => session.state === 'in' && logOut('The token is no longer valid: it was revoked or has expired.') });
     const me = await get<Me>('/me');
-    change({ state: 'in', me });
+    if (session.state !== 'in' || JSON.stringify(session.me) !== JSON.stringify(me)) change({ state: 'in', me });
+    (localStorage.getItem(key) === token ? localStorage : sessionStorage).setItem(meKey, JSON.stringify(me));
 }
 
 /** Throws what the bridge says where it does not take the token. */
 export async function logIn(token: string, keep: boolean): Promise<void> {
+    (keep ? localStorage : sessionStorage).setItem(key, token);
     try {
         await enter(token);
     } catch (error) {
-        setCredentials(null);
+        forget();
         throw error;
     }
-    (keep ? localStorage : sessionStorage).setItem(key, token);
 }
 
 /** With the token of before, where there is one. */
 export async function resume(): Promise<void> {
     const token = sessionStorage.getItem(key) ?? localStorage.getItem(key);
     if (!token) return change({ state: 'out' });
+    const me = remembered();
     try {
-        await enter(token);
+        const entering = enter(token);
+        if (me !== null && session.state === 'loading') change({ state: 'in', me });
+        await entering;
     } catch (error) {
         if (error instanceof ApiError && error.status === 401) return logOut('The token is no longer valid: it was revoked or has expired.');
-        change({ state: 'away', error });
+        if (session.state !== 'in') change({ state: 'away', error });
     }
 }
 

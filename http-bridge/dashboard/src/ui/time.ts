@@ -18,7 +18,7 @@ export function formatDuration(seconds: number | null | undefined): string {
     if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return '–';
     const sign = seconds < 0 ? '-' : '';
     const s = Math.abs(seconds);
-    if (s < 0.9995) return `${sign}${s < 0.00995 && s > 0 ? (s * 1000).toFixed(1) : Math.round(s * 1000)} ms`;
+    if (s < 0.9995) return `${sign}${s < 0.00095 && s > 0 ? (s * 1000).toFixed(1) : Math.round(s * 1000)} ms`;
     if (s < 59.95) return `${sign}${s < 9.995 ? s.toFixed(2) : s.toFixed(1)} s`;
     const whole = Math.round(s);
     if (whole < 3600) return `${sign}${Math.floor(whole / 60)}m ${two(whole % 60)}s`;

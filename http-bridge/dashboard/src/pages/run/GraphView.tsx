@@ -19,9 +19,11 @@ interface Shared {
 }
 const Context = createContext<Shared | null>(null);
 
-const taskSize: Size = { width: 188, height: 36 };
-const sizeOf = (node: GraphNode): Size =>
-    node.kind === 'task' ? taskSize : { width: mosaicWidth + 18, height: 32 + packMosaic(node.tasks.length).height + 10 };
+/** As wide as the longest name wants, within reason, and the same for all: columns of equal boxes read best. */
+const widthOf = (graph: Graph): number =>
+    Math.max(116, Math.min(220, 62 + 7 * graph.nodes.reduce((most, node) => Math.max(most, node.kind === 'task' ? node.task.length : 0), 0)));
+const sizeOf = (node: GraphNode, width: number): Size =>
+    node.kind === 'task' ? { width, height: 34 } : { width: mosaicWidth + 18, height: 32 + packMosaic(node.tasks.length).height + 10 };
 
 const Ports = () => (
     <>
@@ -131,7 +133,8 @@ const GroupBox = memo(function GroupBox({ data }: NodeProps<Node<{ node: GraphNo
     );
 });
 
-const nodeTypes = { task: TaskBox, group: GroupBox };
+// Not by their own names: the library has styles of its own for some.
+const nodeTypes = { taskBox: TaskBox, groupBox: GroupBox };
 
 interface GraphViewProps {
     model: RunModel;
@@ -158,7 +161,8 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
     useEffect(() => {
         if (!graph) return;
         let stale = false;
-        const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node)]));
+        const width = widthOf(graph);
+        const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node, width)]));
         layOut(graph, sizes).then(
             (at) => !stale && setLaid({ graph, at }),
             (error) => !stale && setFailed(error),
@@ -180,10 +184,10 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
     const nodes = useMemo<Node[]>(
         () =>
             (laid?.graph.nodes ?? []).map((node) => {
-                const size = sizeOf(node);
+                const size = sizeOf(node, widthOf(laid!.graph));
                 return {
                     id: node.id,
-                    type: node.kind,
+                    type: `${node.kind}Box`,
                     position: laid!.at.get(node.id) ?? { x: 0, y: 0 },
                     data: { node },
                     ...size,
@@ -203,7 +207,7 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
                 id: edge.id,
                 source: edge.from,
                 target: edge.to,
-                className: edge.from === chosenNode || edge.to === chosenNode ? 'near' : undefined,
+                className: edge.from === chosenNode || edge.to === chosenNode ? 'near' : edge.after ? 'after' : undefined,
                 focusable: false,
             })),
         [laid, chosenNode],

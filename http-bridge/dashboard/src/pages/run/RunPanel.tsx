@@ -13,7 +13,7 @@ export function RunPanel({ run, onChoose }: { run: RunDetail; onChoose: (task: s
         queryKey: ['why', run.run_id, null, run.state],
         enabled: run.state !== 'succeeded',
         queryFn: ({ signal }) => get<Page<Reason>>(`/runs/${segment(run.run_id)}/why`, undefined, signal),
-        refetchInterval: over ? false : 5000,
+        refetchInterval: over ? false : (query) => ((query.state.data?.items.length ?? 0) > 100 ? 30_000 : 5000),
     });
     const children = useQuery({
         queryKey: ['children', run.run_id, run.state],

@@ -24,6 +24,8 @@ export interface GraphEdge {
     to: string;
     /** How many dependencies it stands for. */
     count: number;
+    /** No dependency: what is under finally begins when all else is over. */
+    after?: boolean;
 }
 
 export interface Graph {
@@ -99,7 +101,24 @@ function edgesOf(tasks: readonly Shape[], nodeOf: ReadonlyMap<string, string>): 
             else edges.set(id, { id, from, to, count: 1 });
         }
     }
+    addFinally(tasks, nodeOf, edges);
     return [...edges.values()];
+}
+
+function addFinally(tasks: readonly Shape[], nodeOf: ReadonlyMap<string, string>, edges: Map<string, GraphEdge>): void {
+    const finals = new Set(tasks.filter((one) => one.is_finally).map((one) => nodeOf.get(one.task_id)!));
+    if (finals.size === 0) return;
+    const from = new Set<string>();
+    const to = new Set<string>();
+    for (const edge of edges.values()) {
+        from.add(edge.from);
+        to.add(edge.to);
+    }
+    const lasts = new Set([...nodeOf.values()].filter((node) => !finals.has(node) && !from.has(node)));
+    const firsts = [...finals].filter((node) => !to.has(node));
+    if (lasts.size * firsts.length > 40) return;
+    for (const last of lasts)
+        for (const first of firsts) edges.set(`${last}>${first}`, { id: `${last}>${first}`, from: last, to: first, count: 0, after: true });
 }
 
 /** The tasks around one: what it hangs on and what hangs on it, the nearest first, at most so many. */

@@ -14,8 +14,8 @@ let elk: InstanceType<typeof ELK> | null = null;
 const options = {
     'elk.algorithm': 'layered',
     'elk.direction': 'RIGHT',
-    'elk.layered.spacing.nodeNodeBetweenLayers': '56',
-    'elk.spacing.nodeNode': '14',
+    'elk.layered.spacing.nodeNodeBetweenLayers': '44',
+    'elk.spacing.nodeNode': '16',
     'elk.layered.spacing.edgeNodeBetweenLayers': '16',
     'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF',
     'elk.layered.nodePlacement.bk.fixedAlignment': 'BALANCED',
