@@ -26,6 +26,7 @@ export const pages: readonly PageEntry[] = [
 /** What an address will show is loaded while the bridge is asked who is there. */
 export function preload(address: string): void {
     const parts = address.split('/');
-    const fits = (path: string): boolean => path.split('/').length === parts.length && path.split('/').every((part, i) => part.startsWith(':') || part === parts[i]);
+    const fits = (path: string): boolean =>
+        path.split('/').length === parts.length && path.split('/').every((part, i) => part.startsWith(':') || part === parts[i]);
     void pages.find((page) => fits(page.path))?.load();
 }
