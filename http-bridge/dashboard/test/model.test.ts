@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Event, RunDetail, Task } from '../src/api/types';
+import type { Event, Run, Task } from '../src/api/types';
 import { RunModel } from '../src/pages/run/model';
 import { patchTask } from '../src/pages/run/transitions';
 import { applyRunEvents } from '../src/pages/runEvents';
@@ -22,7 +22,7 @@ const row = (task_id: string, state: Task['state'] = 'pending', more: Partial<Ta
 let pos = 0;
 const event = (kind: string, task_id: string | null, data: Record<string, unknown> = {}, at = '2026-01-01T00:00:00Z'): Event =>
     ({ pos: ++pos, run_id: 'r', task_id, no: pos, kind, at, actor: 'worker:w', data }) as Event;
-const run = (state: string): RunDetail => ({ run_id: 'r', workflow: 'w', state, started_at: null, finished_at: null, output: null }) as unknown as RunDetail;
+const run = (state: string): Run => ({ run_id: 'r', workflow: 'w', state, started_at: null, finished_at: null, output: null }) as unknown as Run;
 
 function loaded(tasks: Task[]): RunModel {
     const model = new RunModel();
@@ -49,7 +49,7 @@ describe('a run that is followed', () => {
         });
         expect(model.counts).toMatchObject({ succeeded: 1, pending: 1, ready: 0 });
         model.apply([event('run_succeeded', null, { output: { n: 1 } })]);
-        expect(model.run).toMatchObject({ state: 'succeeded', output: { n: 1 } });
+        expect(model.run).toMatchObject({ state: 'succeeded', finished_at: '2026-01-01T00:00:00Z' });
     });
 
     it('keeps what came while it was loading, and lets what is older than a row go', () => {

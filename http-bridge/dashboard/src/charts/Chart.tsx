@@ -58,7 +58,13 @@ export function Chart({ times, series, range, format, height = 150, label }: Cha
                 y: { range: (_, __, most) => [0, most > 0 ? most * 1.15 : 1] },
             },
             axes: [
-                { ...axis, grid: { show: false }, space: 70, size: 26, values: (_, at) => at.map((one) => formatTime(one * 1000).slice(11, 16)) },
+                {
+                    ...axis,
+                    grid: { show: false },
+                    space: 70,
+                    size: 26,
+                    values: (_, at) => at.map((one) => formatTime(one * 1000).slice(11, span.current[1] - span.current[0] < 300_000 ? 19 : 16)),
+                },
                 { ...axis, size: 46, gap: 4, space: 34, values: (_, at) => at.map((one) => formatNow.current(one)) },
             ],
             series: [

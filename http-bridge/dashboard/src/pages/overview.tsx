@@ -100,15 +100,15 @@ function Tiles({ now, minute }: { now: Metrics | undefined; minute: Metrics | un
                 href="/queues"
             />
             <Tile
-                label="Runs ended"
+                label="Runs a minute"
                 state="succeeded"
                 value={ended}
-                sub={failed === undefined ? null : failed > 0 ? `${formatCount(failed)} failed, a minute` : 'a minute, none failed'}
+                sub={failed === undefined ? null : failed > 0 ? `${formatCount(failed)} of them failed` : 'none of them failed'}
                 href="/runs"
             />
             <Tile
                 label="Dead letters"
-                state="failed"
+                state={letters ? 'failed' : 'ok'}
                 value={letters}
                 bad={!!letters}
                 sub={letters ? 'nobody has seen to' : 'none is open'}
@@ -128,7 +128,9 @@ function Tiles({ now, minute }: { now: Metrics | undefined; minute: Metrics | un
 
 function Charts({ history }: { history: readonly Metrics[] }) {
     const end = history.at(-1)?.at ?? Date.now();
-    const begin = end - shown;
+    // No wider than what is known, so that a tab that was just opened shows something.
+    const known = end - (history.find((one) => one.at >= end - shown)?.at ?? end);
+    const begin = end - Math.min(shown, Math.max(90_000, known));
     const recent = useMemo(() => history.filter((one) => one.at >= begin - 60_000), [history, begin]);
     const times = useMemo(() => recent.map((one) => one.at), [recent]);
     const throughput = useMemo<Series[]>(

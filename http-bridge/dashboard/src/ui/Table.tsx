@@ -23,6 +23,9 @@ export interface TableHandle {
     scrollTo: (index: number) => void;
 }
 
+/** What the columns want at least, so that all lines are as wide as each other. */
+const leastWidth = (columns: readonly { width: string }[]): number => columns.reduce((sum, { width }) => sum + Number(/(\d+)px/.exec(width)?.[1] ?? 60), 0);
+
 interface TableProps<Row> {
     label: string;
     rows: readonly Row[];
@@ -144,7 +147,7 @@ export function Table<Row>({
         <div
             ref={scroller}
             className={css.scroll}
-            style={{ '--columns': tracks, '--least': narrow ? '0' : 'max-content', '--row': `${rowHeight}px` } as React.CSSProperties}
+            style={{ '--columns': tracks, '--least': narrow ? '0' : `${leastWidth(columns)}px`, '--row': `${rowHeight}px` } as React.CSSProperties}
             role="grid"
             aria-label={label}
             aria-rowcount={rows.length + 1}

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { segment } from '../../api/client';
-import type { RunDetail } from '../../api/types';
+import type { Run } from '../../api/types';
 import { useMay } from '../../app/session';
 import { Button, copyText, Duration, formatCount, StateBadge, StateSign, taskStates, Time, toneOf, wordOf } from '../../ui';
 import { Cancel, Delete, Erase, offered, Retry, Signal, TriggerAgain, type RunAction } from './actions';
@@ -9,7 +9,7 @@ import type { RunModel } from './model';
 import css from './run.module.css';
 import { useVersion } from './useRun';
 
-function Actions({ run }: { run: RunDetail }) {
+function Actions({ run }: { run: Run }) {
     const operator = useMay('operator');
     const admin = useMay('admin');
     const [open, setOpen] = useState<RunAction | null>(null);
@@ -86,7 +86,7 @@ function Progress({ model, onState }: { model: RunModel; onState: (state: string
 const done = (state: string): number =>
     ['succeeded', 'skipped', 'failed', 'timed_out', 'upstream_failed', 'cancelled', 'running', 'waiting', 'scheduled', 'ready', 'pending'].indexOf(state);
 
-export function Head({ run, model, onState }: { run: RunDetail; model: RunModel; onState: (state: string) => void }) {
+export function Head({ run, model, onState }: { run: Run; model: RunModel; onState: (state: string) => void }) {
     const tags = Object.entries((run.tags ?? {}) as Record<string, unknown>);
     return (
         <header className={css.head}>

@@ -1,22 +1,26 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { get, segment } from '../../api/client';
-import { isOver, type Page, type Reason, type Run, type RunDetail } from '../../api/types';
+import { isOver, type Page, type Reason, type Run } from '../../api/types';
 import { JsonView, Skeleton, StateBadge, Time } from '../../ui';
 import css from './Panels.module.css';
+import { usePayloads } from './useRun';
 import { ErrorBox, Reasons } from './TaskPanel';
 
 /** What stands beside the graph while no task is chosen: why the run is where it is, and what went in and came out. */
-export function RunPanel({ run, onChoose }: { run: RunDetail; onChoose: (task: string) => void }) {
+export function RunPanel({ run, ready, onChoose }: { run: Run; ready: boolean; onChoose: (task: string) => void }) {
     const over = isOver(run.state);
+    // Behind the rows, which are looked at first.
+    const payloads = usePayloads(run, ready).data;
     const why = useQuery({
         queryKey: ['why', run.run_id, null, run.state],
-        enabled: run.state !== 'succeeded',
+        enabled: ready && run.state !== 'succeeded',
         queryFn: ({ signal }) => get<Page<Reason>>(`/runs/${segment(run.run_id)}/why`, undefined, signal),
         refetchInterval: over ? false : (query) => ((query.state.data?.items.length ?? 0) > 100 ? 30_000 : 5000),
     });
     const children = useQuery({
         queryKey: ['children', run.run_id, run.state],
+        enabled: ready,
         queryFn: ({ signal }) => get<Page<Run>>('/runs', { parent: run.run_id, limit: 20 }, signal),
     });
     const reasons = why.data?.items ?? [];
@@ -26,9 +30,9 @@ export function RunPanel({ run, onChoose }: { run: RunDetail; onChoose: (task: s
                 <h2>{over ? (run.state === 'succeeded' ? 'The run' : 'Why it ended so') : 'What it waits for'}</h2>
             </header>
             <div className={css.scroll} tabIndex={0} role="region" aria-label="The run">
-                {run.error && (
+                {payloads?.error && (
                     <div className={css.section}>
-                        <ErrorBox error={run.error} />
+                        <ErrorBox error={payloads.error} />
                     </div>
                 )}
                 {run.state !== 'succeeded' && (
@@ -43,18 +47,24 @@ export function RunPanel({ run, onChoose }: { run: RunDetail; onChoose: (task: s
                         {reasons.length > 20 && <p className="faint">and {reasons.length - 20} more tasks</p>}
                     </div>
                 )}
-                {run.output !== null && run.output !== undefined && (
+                {(payloads?.output ?? null) !== null && (
                     <div className={css.section}>
                         <h3>Output</h3>
                         <div className={css.json}>
-                            <JsonView value={run.output} />
+                            <JsonView value={payloads!.output} />
                         </div>
                     </div>
                 )}
                 <div className={css.section}>
                     <h3>Input</h3>
                     <div className={css.json}>
-                        <JsonView value={run.input} />
+                        {payloads ? (
+                            <JsonView value={payloads.input} />
+                        ) : (
+                            <p style={{ padding: 12 }}>
+                                <Skeleton width="60%" />
+                            </p>
+                        )}
                     </div>
                 </div>
                 {(children.data?.items.length ?? 0) > 0 && (

@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { get, segment } from '../../api/client';
-import { isOver, type Approval, type Attempt, type DeadLetter, type Page, type Reason, type RunDetail, type Task, type TaskDetail } from '../../api/types';
+import { isOver, type Approval, type Attempt, type DeadLetter, type Page, type Reason, type Run, type Task, type TaskDetail } from '../../api/types';
 import { useMay } from '../../app/session';
 import { Button, Duration, Failure, formatDuration, JsonView, secondsOfInterval, Skeleton, StateBadge, StateSign, Time, toneOf } from '../../ui';
 import { Decide, Redrive, Signal } from './actions';
@@ -91,7 +91,7 @@ function Attempts({ attempts, now }: { attempts: readonly Attempt[]; now: number
 
 interface TaskPanelProps {
     model: RunModel;
-    run: RunDetail;
+    run: Run;
     id: string;
     onChoose: (task: string | null) => void;
     /** After what changes the run without an event of its own. */

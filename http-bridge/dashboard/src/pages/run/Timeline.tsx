@@ -26,7 +26,7 @@ export function Timeline({ model, chosen, onChoose }: { model: RunModel; chosen:
             model.tasks
                 .filter((task) => task.started_at !== null || task.state === 'ready')
                 .map((task) => ({ task, at: begin(task) }))
-                .sort((a, b) => a.at - b.at || a.task.task_no - b.task.task_no),
+                .sort((a, b) => a.at - b.at || (a.task.level ?? 0) - (b.task.level ?? 0) || a.task.task_no - b.task.task_no),
         [model, version],
     );
     const start = Date.parse(run?.started_at ?? run?.created_at ?? '') || rows[0]?.at || now;

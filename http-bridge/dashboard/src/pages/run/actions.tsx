@@ -2,10 +2,11 @@
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { del, post, segment } from '../../api/client';
-import { isOver, type DeadLetter, type RunDetail, type Triggered } from '../../api/types';
+import { isOver, type DeadLetter, type Run, type Triggered } from '../../api/types';
 import { ActionDialog, CheckField, CodeField, quoted, TextField, toast } from '../../ui';
+import { usePayloads } from './useRun';
 
-const idOf = (run: RunDetail): string => `/runs/${segment(run.run_id)}`;
+const idOf = (run: Run): string => `/runs/${segment(run.run_id)}`;
 
 /** JSON of a field: its value, or why it is none. Empty is nothing. */
 export function parseJson(text: string): { value?: unknown; error: string | null } {
@@ -19,7 +20,7 @@ export function parseJson(text: string): { value?: unknown; error: string | null
 
 export type RunAction = 'cancel' | 'retry' | 'signal' | 'again' | 'erase' | 'delete';
 interface ActionProps {
-    run: RunDetail;
+    run: Run;
     onClose: () => void;
 }
 
@@ -77,8 +78,14 @@ export function Signal({ run, onClose, name: given = '' }: ActionProps & { name?
 }
 
 export function TriggerAgain({ run, onClose }: ActionProps) {
+    const payloads = usePayloads(run);
+    if (payloads.isPending) return null;
+    return <TriggerWith run={run} input={payloads.data?.input} onClose={onClose} />;
+}
+
+function TriggerWith({ run, input: before, onClose }: ActionProps & { input: unknown }) {
     const [, navigate] = useLocation();
-    const [input, setInput] = useState(JSON.stringify(run.input ?? {}, null, 2));
+    const [input, setInput] = useState(JSON.stringify(before ?? {}, null, 2));
     const { value, error } = parseJson(input);
     return (
         <ActionDialog
@@ -186,7 +193,7 @@ export function Decide({ run, task, form, approved, onClose }: { run: string; ta
 }
 
 /** What the state of the run allows; the role is asked for beside. */
-export function offered(run: RunDetail): { cancel: boolean; retry: boolean; signal: boolean; gone: boolean } {
+export function offered(run: Run): { cancel: boolean; retry: boolean; signal: boolean; gone: boolean } {
     const over = isOver(run.state);
     return { cancel: !over && run.state !== 'cancelling', retry: over && run.state !== 'succeeded', signal: !over, gone: over };
 }

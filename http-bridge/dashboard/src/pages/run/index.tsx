@@ -11,8 +11,8 @@ import { RunPanel } from './RunPanel';
 import { TaskPanel } from './TaskPanel';
 import { TaskTable } from './TaskTable';
 import { Timeline } from './Timeline';
-import { useRow, useRun, useVersion } from './useRun';
-import { isOver } from '../../api/types';
+import { usePayloads, useRow, useRun, useVersion } from './useRun';
+import { isOver, type Run } from '../../api/types';
 import { readView, writeView, type View } from './view';
 
 const GraphView = lazy(() => import('./GraphView').then((module) => ({ default: module.GraphView })));
@@ -119,19 +119,7 @@ function RunOf({ id }: { id: string }) {
                     )}
                     {looked.view === 'data' && (
                         <div className={css.list}>
-                            <div className={css.data}>
-                                <Panel title="Input">
-                                    <JsonView value={run.input} />
-                                </Panel>
-                                <Panel title="Output">
-                                    <JsonView value={run.output} />
-                                </Panel>
-                                {run.error && (
-                                    <Panel title="Error">
-                                        <JsonView value={run.error} />
-                                    </Panel>
-                                )}
-                            </div>
+                            <Payloads run={run} />
                         </div>
                     )}
                 </div>
@@ -140,11 +128,33 @@ function RunOf({ id }: { id: string }) {
                         {looked.task !== null ? (
                             <TaskPanel key={looked.task} model={model} run={run} id={looked.task} onChoose={choose} onChange={reload} />
                         ) : (
-                            <RunPanel run={run} onChoose={chooseOne} />
+                            <RunPanel run={run} ready={model.complete} onChoose={chooseOne} />
                         )}
                     </aside>
                 )}
             </div>
+        </div>
+    );
+}
+
+function Payloads({ run }: { run: Run }) {
+    const payloads = usePayloads(run);
+    if (payloads.isPending) return <SkeletonRows count={8} />;
+    if (payloads.isError) return <Failure error={payloads.error} onRetry={() => void payloads.refetch()} />;
+    const { input, output, error } = payloads.data;
+    return (
+        <div className={css.data}>
+            {error && (
+                <Panel title="Error">
+                    <JsonView value={error} />
+                </Panel>
+            )}
+            <Panel title="Output">
+                <JsonView value={output} />
+            </Panel>
+            <Panel title="Input">
+                <JsonView value={input} />
+            </Panel>
         </div>
     );
 }

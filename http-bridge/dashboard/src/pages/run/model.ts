@@ -1,13 +1,13 @@
 // A run as the page holds it: its row, all its tasks, and how many are in each state. Rows come page by page and are then followed by events. Each row is replaced
 // and never changed, so that whoever shows one sees by its identity whether it has.
-import type { Event, RunDetail, Task, TaskState } from '../../api/types';
+import type { Event, Run, Task, TaskState } from '../../api/types';
 import { patchRun } from '../runEvents';
 import { asksForRows, patchTask } from './transitions';
 
 export type Counts = Partial<Record<TaskState, number>>;
 
 export class RunModel {
-    run: RunDetail | null = null;
+    run: Run | null = null;
     /** By their number, which may leave gaps while pages are still coming. */
     tasks: readonly Task[] = [];
     counts: Counts = {};
@@ -37,7 +37,7 @@ export class RunModel {
         return at === undefined ? undefined : this.tasks[at];
     }
 
-    setRun(run: RunDetail): void {
+    setRun(run: Run): void {
         this.run = run;
         this.changed();
     }
@@ -91,11 +91,7 @@ export class RunModel {
         for (const event of batch) {
             if (asksForRows.has(event.kind)) asks = true;
             if (event.task_id === null) {
-                if (run) {
-                    run = patchRun(run, event);
-                    if (event.kind === 'run_succeeded') run = { ...run, output: event.data['output'] ?? run.output };
-                    else if (event.data['error']) run = { ...run, error: event.data['error'] as RunDetail['error'] };
-                }
+                if (run) run = patchRun(run, event);
                 continue;
             }
             const at = this.at.get(event.task_id);

@@ -2,8 +2,8 @@
 // several, and shows the one that somebody should look at.
 import { taskStates } from '../../ui/states';
 
-export const mosaicWidth = 184;
-const mosaicHeight = 120;
+export const mosaicWidth = 140;
+const mosaicHeight = 160;
 const largest = 10;
 const smallest = 3;
 

@@ -1,7 +1,8 @@
 // Loads a run and follows it. The stream begins before the rows are read, so that nothing falls between them; rows are asked for again only where events cannot tell.
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
-import { get, segment } from '../../api/client';
-import { isOver, type Event, type Page, type RunDetail, type Task } from '../../api/types';
+import { useQuery } from '@tanstack/react-query';
+import { ApiError, get, segment } from '../../api/client';
+import { isOver, type Event, type Page, type Problem, type Run, type RunDetail, type Task } from '../../api/types';
 import { useFeed } from '../../app/useFeed';
 import { RunModel } from './model';
 
@@ -19,6 +20,24 @@ async function loadTasks(run: string, model: RunModel, signal: AbortSignal): Pro
         limit = rowsOfPage;
     } while (cursor !== null);
 }
+
+/** By the list, which has the row without its payloads: the output of a large run takes longer than all the rest. */
+async function loadRow(run: string, model: RunModel, signal: AbortSignal): Promise<void> {
+    const row = (await get<Page<Run>>('/runs', { run, limit: 1 }, signal)).items[0];
+    if (signal.aborted) return;
+    if (!row)
+        throw new ApiError({ type: 'about:blank', title: 'there is no such run', status: 404, code: 'OR003', detail: `Its id would be ${run}.` } as Problem);
+    model.setRun(row);
+}
+
+/** Input, output and error of a run, asked for once for each of its states. */
+export const usePayloads = (run: Run, enabled = true) =>
+    useQuery({
+        queryKey: ['run', run.run_id, run.state],
+        enabled,
+        staleTime: Infinity,
+        queryFn: ({ signal }) => get<RunDetail>(`/runs/${segment(run.run_id)}`, undefined, signal),
+    });
 
 export interface LoadedRun {
     model: RunModel;
@@ -44,14 +63,8 @@ export function useRun(run: string): LoadedRun {
         model.beginLoading();
         void (async () => {
             try {
-                const [row] = await Promise.all([
-                    get<RunDetail>(`/runs/${segment(run)}`, undefined, controller.signal).then((found) => {
-                        if (!controller.signal.aborted) model.setRun(found);
-                        return found;
-                    }),
-                    loadTasks(run, model, controller.signal),
-                ]);
-                if (!controller.signal.aborted && row) model.finishLoading();
+                await Promise.all([loadRow(run, model, controller.signal), loadTasks(run, model, controller.signal)]);
+                if (!controller.signal.aborted) model.finishLoading();
             } catch (caught) {
                 if (!controller.signal.aborted) setError(caught);
             }
@@ -96,6 +109,6 @@ export function useRun(run: string): LoadedRun {
 }
 
 export const useVersion = (model: RunModel): number => useSyncExternalStore(model.subscribe, () => model.version);
-export const useRow = (model: RunModel): RunDetail | null => useSyncExternalStore(model.subscribe, () => model.run);
+export const useRow = (model: RunModel): Run | null => useSyncExternalStore(model.subscribe, () => model.run);
 export const useTask = (model: RunModel, id: string | null): Task | undefined =>
     useSyncExternalStore(model.subscribe, () => (id === null ? undefined : model.task(id)));
