@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { around, buildGraph, stemOf } from '../src/pages/run/groups';
+import { inColumns } from '../src/pages/run/columns';
 
 const task = (task_id: string, task_no: number, level: number, dependencies: string[] = [], is_finally = false) => ({
     task_id,
@@ -85,4 +86,13 @@ it('finds the nearest tasks around one, and not more than asked for', () => {
     expect(around(tasks, 'load_7', 80).map((one) => one.task_id)).toEqual(expect.arrayContaining(['plan', 'load_7', 'join']));
     expect(around(tasks, 'join', 80)).toHaveLength(80);
     expect(around(tasks, 'nothing')).toEqual([]);
+});
+
+it('stands in columns of its levels, finally behind all, none upon another', () => {
+    const graph = buildGraph([task('a', 0, 0), task('b', 1, 1, ['a']), task('c', 2, 1, ['a']), task('clean', 3, 0, [], true)]);
+    const at = inColumns(graph, new Map(graph.nodes.map((node) => [node.id, { width: 100, height: 30 }])));
+    expect(at.get('t:a')!.x).toBeLessThan(at.get('t:b')!.x);
+    expect(at.get('t:b')!.x).toBe(at.get('t:c')!.x);
+    expect(at.get('t:clean')!.x).toBeGreaterThan(at.get('t:c')!.x);
+    expect(Math.abs(at.get('t:b')!.y - at.get('t:c')!.y)).toBeGreaterThanOrEqual(30);
 });

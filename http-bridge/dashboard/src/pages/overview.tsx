@@ -177,7 +177,7 @@ function Queues() {
     const deepest = Math.max(1, ...queues.data.items.map((one) => one.ready));
     const sorted = [...queues.data.items].sort((a, b) => b.ready - a.ready || b.running - a.running).slice(0, 8);
     return (
-        <div className={css.scrolls} tabIndex={0} role="region" aria-label="Queues">
+        <div className={css.scrolls} tabIndex={0} role="group" aria-label="Queues">
             <table className={css.table}>
                 <thead>
                     <tr>

@@ -68,7 +68,7 @@ export function JsonView({ value }: { value: unknown }) {
     if (value === undefined || value === null) return <p className={`${css.json} faint`}>null</p>;
     return (
         <div className={css.box}>
-            <div className={css.json} tabIndex={0} role="region" aria-label="JSON">
+            <div className={css.json} tabIndex={0} role="group" aria-label="JSON">
                 <Value value={value} depth={0} comma={false} />
             </div>
             <div className={css.tools}>

@@ -5,7 +5,8 @@ import { useColours } from '../../app/theme';
 import { Button, formatCount, Skeleton, StateSign, toneOf, wordOf } from '../../ui';
 import css from './GraphView.module.css';
 import { around, buildGraph, nodesDrawn, type Graph, type GraphNode } from './groups';
-import { layOut, type Positions, type Size } from './layout';
+import { inColumns, type Positions, type Size } from './columns';
+import { layOut } from './layout';
 import type { RunModel } from './model';
 import { loudest, mosaicWidth, packMosaic, taskAt } from './mosaic';
 import { useTask, useVersion } from './useRun';
@@ -149,8 +150,7 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
     const complete = useSyncExternalStore(model.subscribe, () => model.complete);
     const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
     const [near, setNear] = useState(false);
-    const [laid, setLaid] = useState<{ graph: Graph; at: Positions } | null>(null);
-    const [failed, setFailed] = useState<unknown>(null);
+    const [laid, setLaid] = useState<{ graph: Graph; at: Positions; quick: boolean } | null>(null);
     const flow = useReactFlow();
     const focus = near ? chosen : null;
     const graph = useMemo(() => {
@@ -163,17 +163,22 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
         let stale = false;
         const width = widthOf(graph);
         const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node, width)]));
-        layOut(graph, sizes).then(
-            (at) => !stale && setLaid({ graph, at }),
-            (error) => !stale && setFailed(error),
-        );
+        const stand = (at: Positions, quick: boolean): void => void (stale || setLaid({ graph, at, quick }));
+        const instead = setTimeout(() => stand(inColumns(graph, sizes), true), 400);
+        layOut(graph, sizes)
+            .then(
+                (at) => stand(at, false),
+                () => stand(inColumns(graph, sizes), true),
+            )
+            .finally(() => clearTimeout(instead));
         return () => {
             stale = true;
+            clearTimeout(instead);
         };
     }, [graph]);
 
     const fit = (): void => void flow.fitView({ padding: 0.08, maxZoom: 1, duration: 0 });
-    const whatIsShown = laid ? `${focus ?? ''}/${[...open].join()}` : null;
+    const whatIsShown = laid ? `${focus ?? ''}/${[...open].join()}/${laid.quick}` : null;
     useEffect(() => {
         if (whatIsShown === null) return;
         const frame = requestAnimationFrame(fit);
@@ -223,7 +228,6 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
         [model, chosen, onChoose, onList],
     );
 
-    if (failed) return <p className={css.about}>The graph cannot be laid out: {String(failed)}</p>;
     return (
         <div className={css.graph} role="region" aria-label="Graph of the tasks; the list of tasks tells the same">
             {laid ? (

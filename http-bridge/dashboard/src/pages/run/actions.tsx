@@ -150,7 +150,7 @@ export function Delete({ run, onClose }: ActionProps) {
 }
 
 export function Redrive({ letter, input: before, onClose }: { letter: DeadLetter; input: unknown; onClose: () => void }) {
-    const first = JSON.stringify(before ?? null, null, 2);
+    const first = before === null || before === undefined ? '' : JSON.stringify(before, null, 2);
     const [input, setInput] = useState(first);
     const { value, error } = parseJson(input);
     const other = input !== first && value !== undefined;

@@ -15,7 +15,9 @@ import { usePayloads, useRow, useRun, useVersion } from './useRun';
 import { isOver, type Run } from '../../api/types';
 import { readView, writeView, type View } from './view';
 
-const GraphView = lazy(() => import('./GraphView').then((module) => ({ default: module.GraphView })));
+// Loaded beside the rows that it will show, and not behind them.
+const graphView = import('./GraphView').then((module) => ({ default: module.GraphView }));
+const GraphView = lazy(() => graphView);
 
 export default function RunPage({ params }: PageProps) {
     const id = params['run']!;

@@ -1,15 +1,11 @@
 // Where nodes stand: elkjs in a worker of its own, so that the page never waits for it.
 import ELK, { type ElkNode } from 'elkjs/lib/elk-api.js';
 import workerUrl from 'elkjs/lib/elk-worker.min.js?url';
+import type { Positions, Size } from './columns';
 import type { Graph } from './groups';
 
-export interface Size {
-    width: number;
-    height: number;
-}
-export type Positions = Map<string, { x: number; y: number }>;
-
-let elk: InstanceType<typeof ELK> | null = null;
+// Its script is large: the worker reads it while the rows of the run are on their way.
+const elk = new ELK({ workerFactory: () => new Worker(workerUrl) });
 
 const options = {
     'elk.algorithm': 'layered',
@@ -25,7 +21,6 @@ const options = {
 };
 
 export async function layOut(graph: Graph, sizes: ReadonlyMap<string, Size>): Promise<Positions> {
-    elk ??= new ELK({ workerFactory: () => new Worker(workerUrl) });
     const known = new Set(graph.nodes.map((node) => node.id));
     const laid = await elk.layout({
         id: 'root',
