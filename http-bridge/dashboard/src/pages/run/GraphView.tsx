@@ -195,6 +195,8 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
                     type: `${node.kind}Box`,
                     position: laid!.at.get(node.id) ?? { x: 0, y: 0 },
                     data: { node },
+                    // What can be neither moved nor selected gets no clicks otherwise.
+                    style: { pointerEvents: 'all' },
                     ...size,
                     initialWidth: size.width,
                     initialHeight: size.height,
