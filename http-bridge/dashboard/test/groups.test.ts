@@ -84,7 +84,9 @@ it('takes numbers and dates for the same', () => {
 it('finds the nearest tasks around one, and not more than asked for', () => {
     const tasks = wide(500);
     expect(around(tasks, 'load_7', 80).map((one) => one.task_id)).toEqual(expect.arrayContaining(['plan', 'load_7', 'join']));
-    expect(around(tasks, 'join', 80)).toHaveLength(80);
+    const few = around(tasks, 'join', 80).map((one) => one.task_id);
+    expect(few.length).toBeLessThanOrEqual(80);
+    expect(few).toEqual(expect.arrayContaining(['plan', 'join', 'load_0']));
     expect(around(tasks, 'nothing')).toEqual([]);
 });
 

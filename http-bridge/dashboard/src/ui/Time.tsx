@@ -1,5 +1,5 @@
 import { useNow } from './clock';
-import { formatDuration, formatRelative, formatTime, secondsBetween } from './time';
+import { formatDuration, formatElapsed, formatRelative, formatTime, secondsBetween } from './time';
 
 /** A time as its distance from now; the time itself is told on hovering. `absolute` turns that round. */
 export function Time({ at, absolute }: { at: string | null | undefined; absolute?: boolean }) {
@@ -21,7 +21,7 @@ export function Duration({ from, to, seconds }: { from?: string | null; to?: str
     const value = seconds === undefined ? secondsBetween(from, to, Math.max(now, Date.parse(from ?? '') || 0)) : seconds;
     return (
         <span className={value === null || value === undefined ? 'faint' : undefined}>
-            {formatDuration(running && value !== null ? Math.floor(value!) || 0 : value)}
+            {running && value !== null && value !== undefined ? formatElapsed(value) : formatDuration(value)}
         </span>
     );
 }

@@ -28,6 +28,9 @@ export function formatDuration(seconds: number | null | undefined): string {
     return `${sign}${Math.floor(hours / 24)}d ${two(hours % 24)}h`;
 }
 
+/** Of something that goes on: whole seconds, since they are counted up before one's eyes. */
+export const formatElapsed = (seconds: number): string => (seconds < 60 ? `${Math.max(0, Math.floor(seconds))} s` : formatDuration(Math.floor(seconds)));
+
 /** How long ago or ahead, to one unit: `now`, `12s ago`, `in 3m`. */
 export function formatRelative(at: number, now: number): string {
     const seconds = Math.round((now - at) / 1000);

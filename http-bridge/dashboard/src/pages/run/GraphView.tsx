@@ -150,7 +150,7 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
     const complete = useSyncExternalStore(model.subscribe, () => model.complete);
     const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
     const [near, setNear] = useState(false);
-    const [laid, setLaid] = useState<{ graph: Graph; at: Positions; quick: boolean } | null>(null);
+    const [laid, setLaid] = useState<{ graph: Graph; at: Positions; what: string } | null>(null);
     const flow = useReactFlow();
     const focus = near ? chosen : null;
     const graph = useMemo(() => {
@@ -163,7 +163,8 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
         let stale = false;
         const width = widthOf(graph);
         const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node, width)]));
-        const stand = (at: Positions, quick: boolean): void => void (stale || setLaid({ graph, at, quick }));
+        const stand = (at: Positions, quick: boolean): void => void (stale || setLaid({ graph, at, what: `${what}/${quick}` }));
+        const what = `${focus ?? ''}/${[...open].join()}`;
         const instead = setTimeout(() => stand(inColumns(graph, sizes), true), 400);
         layOut(graph, sizes)
             .then(
@@ -178,10 +179,11 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
     }, [graph]);
 
     const fit = (): void => void flow.fitView({ padding: 0.08, maxZoom: 1, duration: 0 });
-    const whatIsShown = laid ? `${focus ?? ''}/${[...open].join()}/${laid.quick}` : null;
+    const whatIsShown = laid?.what ?? null;
     useEffect(() => {
         if (whatIsShown === null) return;
-        const frame = requestAnimationFrame(fit);
+        // Behind the frame in which the nodes get their places.
+        let frame = requestAnimationFrame(() => (frame = requestAnimationFrame(fit)));
         return () => cancelAnimationFrame(frame);
         // Only when something else is shown: a graph that grows stays where it was moved to.
     }, [whatIsShown]);

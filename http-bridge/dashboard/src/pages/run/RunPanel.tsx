@@ -1,14 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
+import { useEffect } from 'react';
 import { Link } from 'wouter';
 import { get, segment } from '../../api/client';
 import { isOver, type Page, type Reason, type Run } from '../../api/types';
 import { JsonView, Skeleton, StateBadge, Time } from '../../ui';
+import type { RunModel } from './model';
 import css from './Panels.module.css';
 import { usePayloads } from './useRun';
 import { ErrorBox, Reasons } from './TaskPanel';
 
 /** What stands beside the graph while no task is chosen: why the run is where it is, and what went in and came out. */
-export function RunPanel({ run, ready, onChoose }: { run: Run; ready: boolean; onChoose: (task: string) => void }) {
+export function RunPanel({ model, run, ready, onChoose }: { model: RunModel; run: Run; ready: boolean; onChoose: (task: string) => void }) {
     const over = isOver(run.state);
     // Behind the rows, which are looked at first.
     const payloads = usePayloads(run, ready).data;
@@ -16,8 +18,25 @@ export function RunPanel({ run, ready, onChoose }: { run: Run; ready: boolean; o
         queryKey: ['why', run.run_id, null, run.state],
         enabled: ready && run.state !== 'succeeded',
         queryFn: ({ signal }) => get<Page<Reason>>(`/runs/${segment(run.run_id)}/why`, undefined, signal),
-        refetchInterval: over ? false : (query) => ((query.state.data?.items.length ?? 0) > 100 ? 30_000 : 5000),
+        refetchInterval: over ? false : 30_000,
     });
+    // What is waited for changes with the tasks. Not more often than this, and less where it is long.
+    const { refetch } = why;
+    const pause = (why.data?.items.length ?? 0) > 100 ? 15_000 : 1500;
+    useEffect(() => {
+        if (over || !ready) return;
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        const end = model.subscribe(() => {
+            timer ??= setTimeout(() => {
+                timer = undefined;
+                void refetch();
+            }, pause);
+        });
+        return () => {
+            clearTimeout(timer);
+            end();
+        };
+    }, [model, refetch, over, ready, pause]);
     const children = useQuery({
         queryKey: ['children', run.run_id, run.state],
         enabled: ready,

@@ -2,13 +2,15 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { isOver, type Task } from '../../api/types';
-import { Empty, formatDuration, StateSign, toneOf, useNow } from '../../ui';
+import { Empty, formatDuration, formatElapsed, StateSign, toneOf, useNow } from '../../ui';
 import { ticks, zoom } from './scale';
 import type { RunModel } from './model';
 import css from './Timeline.module.css';
 import { useVersion } from './useRun';
 
 const rowHeight = 24;
+/** Behind the last bar, for its time. */
+const room = 1.1;
 const begin = (task: Task): number => Date.parse(task.started_at ?? task.ready_at ?? '');
 
 export function Timeline({ model, chosen, onChoose }: { model: RunModel; chosen: string | null; onChoose: (task: string) => void }) {
@@ -34,7 +36,7 @@ export function Timeline({ model, chosen, onChoose }: { model: RunModel; chosen:
         const last = rows.reduce((most, { task, at }) => Math.max(most, task.finished_at ? Date.parse(task.finished_at) : at), start);
         return run?.finished_at ? Math.max(last, Date.parse(run.finished_at)) : last;
     }, [rows, run, start]);
-    const whole: [number, number] = [0, Math.max(0.001, ((live ? Math.max(now, end) : end) - start) / 1000)];
+    const whole: [number, number] = [0, Math.max(0.001, (((live ? Math.max(now, end) : end) - start) / 1000) * room)];
     const [from, to] = view ?? whole;
     const percent = (ms: number): number => (((ms - start) / 1000 - from) / (to - from)) * 100;
 
@@ -91,7 +93,7 @@ export function Timeline({ model, chosen, onChoose }: { model: RunModel; chosen:
                 <div ref={scale} className={css.scale}>
                     {lines.map((at) => (
                         <span key={at} className={css.tick} style={{ left: `${((at - from) / (to - from)) * 100}%` }}>
-                            {at === 0 ? '0' : formatDuration(at).replace(/(\d)\.?0+ (m?s)/, '$1 $2')}
+                            {at === 0 ? '0' : formatDuration(at).replace(/\.?0+ s$/, (zeros) => (zeros.startsWith('.') ? ' s' : zeros))}
                         </span>
                     ))}
                     {view && (
@@ -154,8 +156,8 @@ export function Timeline({ model, chosen, onChoose }: { model: RunModel; chosen:
                                                 } as React.CSSProperties
                                             }
                                         />
-                                        <span className={css.time} style={right > 88 ? { right: `${100 - left}%` } : { left: `${right}%` }}>
-                                            {formatDuration(task.finished_at ? took : Math.floor(took ?? 0))}
+                                        <span className={css.time} style={right > 93 ? { right: `${100 - left}%` } : { left: `${right}%` }}>
+                                            {task.finished_at ? formatDuration(took) : formatElapsed(took ?? 0)}
                                         </span>
                                     </>
                                 )}

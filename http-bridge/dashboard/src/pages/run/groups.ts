@@ -122,7 +122,7 @@ function addFinally(tasks: readonly Shape[], nodeOf: ReadonlyMap<string, string>
 }
 
 /** The tasks around one: what it hangs on and what hangs on it, the nearest first, at most so many. */
-export function around<T extends Shape>(tasks: readonly T[], id: string, most = 80): T[] {
+export function around<T extends Shape>(tasks: readonly T[], id: string, most = 32): T[] {
     const byId = new Map(tasks.map((one) => [one.task_id, one]));
     const after = new Map<string, T[]>();
     for (const one of tasks)
@@ -141,7 +141,7 @@ export function around<T extends Shape>(tasks: readonly T[], id: string, most = 
             const made: T[] = [];
             for (const one of from)
                 for (const other of next(one)) {
-                    if (!other || found.has(other) || found.size >= most) continue;
+                    if (!other || found.has(other) || found.size >= most || made.length >= most / 2) continue;
                     found.add(other);
                     made.push(other);
                 }

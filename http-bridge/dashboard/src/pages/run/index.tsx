@@ -130,7 +130,7 @@ function RunOf({ id }: { id: string }) {
                         {looked.task !== null ? (
                             <TaskPanel key={looked.task} model={model} run={run} id={looked.task} onChoose={choose} onChange={reload} />
                         ) : (
-                            <RunPanel run={run} ready={model.complete} onChoose={chooseOne} />
+                            <RunPanel model={model} run={run} ready={model.complete} onChoose={chooseOne} />
                         )}
                     </aside>
                 )}
