@@ -156,7 +156,10 @@ export function Timeline({ model, chosen, onChoose }: { model: RunModel; chosen:
                                                 } as React.CSSProperties
                                             }
                                         />
-                                        <span className={css.time} style={right > 93 ? { right: `${100 - left}%` } : { left: `${right}%` }}>
+                                        <span
+                                            className={css.time}
+                                            style={((100 - right) / 100) * width < 54 ? { right: `${100 - left}%` } : { left: `${right}%` }}
+                                        >
                                             {task.finished_at ? formatDuration(took) : formatElapsed(took ?? 0)}
                                         </span>
                                     </>
