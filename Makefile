@@ -47,6 +47,7 @@ extension:
 programs: $(BUILD)/cmake/CMakeCache.txt
 	@cmake --build $(BUILD)/cmake -j $(JOBS) --target orch_cli orch_bridge -- --quiet
 	@http-bridge/docs-ui/build $(BUILD)/share/orch/bridge
+	@http-bridge/dashboard/build $(BUILD)/share/orch/bridge
 
 tests: programs
 	@cmake --build $(BUILD)/cmake -j $(JOBS) -- --quiet

@@ -58,6 +58,10 @@ std::span<const Route> hook_routes();
 std::span<const Route> notification_routes();
 std::span<const Route> worker_routes();
 
+/// What belongs to the dashboard and not to the API: its files, and its page wherever a browser asks for one that nothing else answers, so that a link to a run
+/// can be opened. Null for all else.
+[[nodiscard]] const Route *dashboard_route(Request &request);
+
 /// Every route there is, families in their order.
 [[nodiscard]] const std::vector<const Route *> &all_routes();
 [[nodiscard]] std::string_view minimum_name(Minimum minimum);

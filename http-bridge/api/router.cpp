@@ -101,7 +101,7 @@ const Route *find_route(Request &request)
         best = &pattern;
         best_path = path;
     });
-    if (best == nullptr) return nullptr;
+    if (best == nullptr) return method == http::verb::get && allowed_methods(request).empty() ? dashboard_route(request) : nullptr;
     for (size_t i = 0; i < best_path.size(); i++)
         if (const std::string_view name = best->segments[i]; name.starts_with('{'))
             request.path_parameters.emplace_back(name.substr(1, name.size() - 2), best_path[i]);

@@ -75,20 +75,20 @@ std::vector<Route> seen()
          "/runs",
          viewer,
          "listRuns",
-         page(
-             "select row_to_json(x), x.run_id from (select r.run_id, r.workflow, r.version, r.tenant, r.state, r.source, r.idempotency_key, r.tags, "
-             "r.priority, r.parent_run_id,"
-             " r.created_at, r.run_at, r.started_at, r.finished_at, r.deadline_at, r.traceparent from orch.runs r"
-             " where ($2::uuid is null or r.run_id < $2::uuid) and ($3::text is null or r.workflow = $3) and ($4::text is null or r.state = $4)"
-             " and ($5::jsonb is null or not exists (select from jsonb_array_elements_text($5::jsonb) t(tag) where case when strpos(t.tag, '=') > 0"
-             " then r.tags ->> split_part(t.tag, '=', 1) is distinct from substr(t.tag, strpos(t.tag, '=') + 1) else coalesce(r.tags ? t.tag, false) is not "
-             "true end))"
-             " and ($6::text is null or r.source = $6) and ($7::timestamptz is null or r.created_at >= $7::timestamptz) and ($8::timestamptz is null or "
-             "r.created_at < $8::timestamptz)"
-             " and ($9::uuid is null or r.parent_run_id = $9::uuid) and ($10::text is null or r.idempotency_key = $10) order by r.run_id desc limit $1::int) x",
-             {in_query("workflow"), state_of_run(), all_in_query("tag"), in_query("source"), in_query("since"), in_query("until"), in_query("parent"),
-              in_query("idempotency_key")}),
-         {"workflow", "state", "tag", "source", "since", "until", "parent", "idempotency_key", "limit", "cursor"}},
+         page("select row_to_json(x), x.run_id from (select r.run_id, r.workflow, r.version, r.tenant, r.state, r.source, r.idempotency_key, r.tags, "
+              "r.priority, r.parent_run_id,"
+              " r.created_at, r.run_at, r.started_at, r.finished_at, r.deadline_at, r.traceparent from orch.runs r"
+              " where ($2::uuid is null or r.run_id < $2::uuid) and ($3::text is null or r.workflow = $3) and ($4::text is null or r.state = $4)"
+              " and ($5::jsonb is null or not exists (select from jsonb_array_elements_text($5::jsonb) t(tag) where case when strpos(t.tag, '=') > 0"
+              " then r.tags ->> split_part(t.tag, '=', 1) is distinct from substr(t.tag, strpos(t.tag, '=') + 1) else coalesce(r.tags ? t.tag, false) is not "
+              "true end))"
+              " and ($6::text is null or r.source = $6) and ($7::timestamptz is null or r.created_at >= $7::timestamptz) and ($8::timestamptz is null or "
+              "r.created_at < $8::timestamptz)"
+              " and ($9::uuid is null or r.parent_run_id = $9::uuid) and ($10::text is null or r.idempotency_key = $10)"
+              " and ($11::uuid is null or r.run_id = $11::uuid) order by r.run_id desc limit $1::int) x",
+              {in_query("workflow"), state_of_run(), all_in_query("tag"), in_query("source"), in_query("since"), in_query("until"), in_query("parent"),
+               in_query("idempotency_key"), in_query("run")}),
+         {"workflow", "state", "tag", "source", "since", "until", "parent", "idempotency_key", "run", "limit", "cursor"}},
         {http::verb::get, "/runs/{run}", viewer, "getRun", one("select row_to_json(r) from orch.runs r where r.run_id = $1::uuid", {in_path("run")}, "run")},
         {http::verb::get,
          "/runs/{run}/tasks",
@@ -97,8 +97,10 @@ std::vector<Route> seen()
          page("select row_to_json(x), x.task_no from (select t.run_id, t.task_id, t.task_no, t.name, t.state, t.executor, t.handler, t.queue, t.attempt, "
               "t.max_attempts, t.dependencies,"
               " t.error, t.worker, t.ready_at, t.started_at, t.finished_at, t.due_at, t.priority, t.level, t.is_finally, t.progress from orch.tasks t"
-              " where t.run_id = $3::uuid and ($2::int is null or t.task_no > $2::int) and ($4::text is null or t.state = $4) order by t.task_no limit "
-              "$1::int) x",
+              " where t.run_id = $3::uuid and ($2::int is null or t.task_no > $2::int) and ($4::text is null or t.state = $4)"
+              // Which rows these are is found out first, since what is shown of a row costs more than to find it.
+              " and t.task_no <= (select max(k.task_no) from (select k.task_no from orch.tasks k where k.run_id = $3::uuid and ($2::int is null or k.task_no > "
+              "$2::int) and ($4::text is null or k.state = $4) order by k.task_no limit $1::int) k) order by t.task_no limit $1::int) x",
               {in_path("run"), state_of_task()}, "select from orch.runs r where r.run_id = $1::uuid and ($2::text is null or true)", "run"),
          {"state", "limit", "cursor"}},
         {http::verb::get, "/runs/{run}/tasks/{task}", viewer, "getTask",

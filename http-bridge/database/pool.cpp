@@ -39,7 +39,8 @@ std::string role_settings(bool local)
 {
     const char *scope = local ? "true" : "false";
     return std::string("select set_config('role', $1, ") + scope + "), set_config('orch.tenant', $2, " + scope + "), set_config('orch.token', $3, " + scope +
-           "), set_config('statement_timeout', $4, " + scope + ")";
+           // A view of many parts looks expensive, and would be compiled for longer than it takes.
+           "), set_config('statement_timeout', $4, " + scope + "), set_config('jit', 'off', " + scope + ")";
 }
 
 Params role_params(const Principal &principal, std::chrono::milliseconds time)

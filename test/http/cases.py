@@ -446,5 +446,5 @@ CASES = {
             {"status": 404, "path": {"file": "nothing"}},
         ],
     },
-    "index": {"steps": OK, "page_only": True},
+    "dashboard": {"steps": OK, "page_only": True},
 }
