@@ -38,7 +38,12 @@ describe('filters', () => {
         const now = Date.parse('2026-02-01T00:00:00Z');
         expect(instantOf('90m', now)?.toISOString()).toBe('2026-01-31T22:30:00.000Z');
         expect(instantOf('soon', now)).toBeNull();
-        expect(queryOf(all, now)).toMatchObject({ since: '2026-01-31T00:00:00.000Z', until: '2026-01-31T09:00:00.000Z', tag: ['team=shop', 'urgent'], idempotency_key: 'day=1&x' });
+        expect(queryOf(all, now)).toMatchObject({
+            since: '2026-01-31T00:00:00.000Z',
+            until: '2026-01-31T09:00:00.000Z',
+            tag: ['team=shop', 'urgent'],
+            idempotency_key: 'day=1&x',
+        });
     });
     it('are SQL that nobody breaks out of', () => {
         const text = sqlOf({ ...noFilters, workflow: "o'neil", tags: ['a=b=c', "it's"], since: '7d' });
@@ -110,7 +115,11 @@ describe('an action on many runs', () => {
     });
     it('goes on behind a refusal, and notes it', async () => {
         const seen: number[] = [];
-        const result = await forEachRun([1, 2, 3, 4, 5], (n) => (n === 2 ? Promise.reject(refusal(409)) : Promise.resolve()), (now) => seen.push(now.done + now.refused.length));
+        const result = await forEachRun(
+            [1, 2, 3, 4, 5],
+            (n) => (n === 2 ? Promise.reject(refusal(409)) : Promise.resolve()),
+            (now) => seen.push(now.done + now.refused.length),
+        );
         expect(result.done).toBe(4);
         expect(result.refused.map((one) => one.item)).toEqual([2]);
         expect(seen).toEqual([1, 2, 3, 4, 5]);
@@ -118,12 +127,22 @@ describe('an action on many runs', () => {
     it('waits where it is too fast, and stops when it is told to', async () => {
         let tries = 0;
         const pauses: number[] = [];
-        const slow = await forEachRun(['a'], () => (++tries < 3 ? Promise.reject(refusal(429)) : Promise.resolve()), () => {}, {
-            pause: (ms) => (pauses.push(ms), Promise.resolve()),
-        });
+        const slow = await forEachRun(
+            ['a'],
+            () => (++tries < 3 ? Promise.reject(refusal(429)) : Promise.resolve()),
+            () => {},
+            {
+                pause: (ms) => (pauses.push(ms), Promise.resolve()),
+            },
+        );
         expect([slow.done, tries, pauses.length]).toEqual([1, 3, 2]);
         let done = 0;
-        await forEachRun(['a', 'b', 'c'], () => Promise.resolve(void done++), () => {}, { lanes: 1, stopped: () => done === 2 });
+        await forEachRun(
+            ['a', 'b', 'c'],
+            () => Promise.resolve(void done++),
+            () => {},
+            { lanes: 1, stopped: () => done === 2 },
+        );
         expect(done).toBe(2);
     });
 });

@@ -4,7 +4,9 @@ import { lineOf, partsOf, placesIn } from '../src/source/positions';
 import { languageOf, ordered, read, toJson, toYaml } from '../src/source/text';
 
 describe('the place of a problem', () => {
-    const yaml = ['id: shop', 'tasks:', '  order: {noop: true}', '  ship:', '    command: echo', '    dependencies: [order, "bill"]', '    a/b: 1', ''].join('\n');
+    const yaml = ['id: shop', 'tasks:', '  order: {noop: true}', '  ship:', '    command: echo', '    dependencies: [order, "bill"]', '    a/b: 1', ''].join(
+        '\n',
+    );
     const at = (text: string, pointer: string): string => {
         const place = placesIn(text)(pointer);
         return text.slice(place.from, place.to);
@@ -26,7 +28,17 @@ describe('the place of a problem', () => {
         expect(at('', '/tasks')).toBe('');
     });
     it('is the same in JSON, and in a list of tasks by number or id', () => {
-        const json = JSON.stringify({ id: 'x', tasks: [{ id: 'a', noop: true }, { id: 'b', dependencies: ['c'] }] }, null, 2);
+        const json = JSON.stringify(
+            {
+                id: 'x',
+                tasks: [
+                    { id: 'a', noop: true },
+                    { id: 'b', dependencies: ['c'] },
+                ],
+            },
+            null,
+            2,
+        );
         expect(at(json, '/tasks/1/dependencies/0')).toBe('"c"');
         expect(at(json, '/tasks/b/dependencies/0')).toBe('"c"');
         expect(lineOf(json, placesIn(json)('/tasks/1/dependencies/0').from)).toEqual({ line: 11, column: 9 });
@@ -38,7 +50,11 @@ describe('the place of a problem', () => {
 });
 
 describe('the source', () => {
-    const spec = { tasks: { z: { dependencies: ['b', 'a'], noop: true }, b: { retries: 0, command: 'x', dependencies: ['a'] }, a: { noop: true } }, name: 'N', id: 'x' };
+    const spec = {
+        tasks: { z: { dependencies: ['b', 'a'], noop: true }, b: { retries: 0, command: 'x', dependencies: ['a'] }, a: { noop: true } },
+        name: 'N',
+        id: 'x',
+    };
 
     it('has the order in which people write', () => {
         const names = Object.keys(ordered(spec) as object);
@@ -52,7 +68,10 @@ describe('the source', () => {
         expect((ordered({ tasks: [{ id: 'b' }, { id: 'a' }] }) as { tasks: object[] }).tasks).toEqual([{ id: 'b' }, { id: 'a' }]);
     });
     it('says the same in both languages', () => {
-        const strange = { id: 'x', tasks: { a: { command: 'line 1\nline 2\n', env: { A: 'yes', B: '{{ input.a }}', C: '1', D: '' }, input: [1, [2, { x: null }]] } } };
+        const strange = {
+            id: 'x',
+            tasks: { a: { command: 'line 1\nline 2\n', env: { A: 'yes', B: '{{ input.a }}', C: '1', D: '' }, input: [1, [2, { x: null }]] } },
+        };
         expect(read(toYaml(strange), 'yaml')).toEqual({ spec: strange });
         expect(read(toJson(strange), 'json')).toEqual({ spec: strange });
         expect(toYaml(ordered(spec))).toContain('dependencies: [b, a]');

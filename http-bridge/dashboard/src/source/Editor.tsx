@@ -77,7 +77,13 @@ const theme = EditorView.theme({
     '.cm-panels': { backgroundColor: 'var(--raised)', color: 'var(--text)', borderColor: 'var(--line)' },
     '.cm-panel.cm-search': { fontFamily: 'var(--sans)', fontSize: '12px', padding: '6px 8px' },
     '.cm-panel.cm-search input': { backgroundColor: 'var(--bg)', color: 'var(--text)', border: '1px solid var(--line-strong)', borderRadius: '4px' },
-    '.cm-panel.cm-search .cm-button': { backgroundColor: 'var(--surface)', backgroundImage: 'none', color: 'var(--text)', border: '1px solid var(--line-strong)', borderRadius: '4px' },
+    '.cm-panel.cm-search .cm-button': {
+        backgroundColor: 'var(--surface)',
+        backgroundImage: 'none',
+        color: 'var(--text)',
+        border: '1px solid var(--line-strong)',
+        borderRadius: '4px',
+    },
     '.cm-searchMatch': { backgroundColor: 'var(--amber-soft)' },
 });
 
@@ -167,7 +173,12 @@ export function Editor({ value, language, label, onChange, marks, onSave, ref }:
         const end = now.state.doc.length;
         const diagnostics = (marks ?? []).map((mark): Diagnostic => {
             const from = Math.min(mark.from, end);
-            return { from, to: Math.max(from, Math.min(mark.to, end)), severity: mark.severity, message: mark.hint ? `${mark.message}\n${mark.hint}` : mark.message };
+            return {
+                from,
+                to: Math.max(from, Math.min(mark.to, end)),
+                severity: mark.severity,
+                message: mark.hint ? `${mark.message}\n${mark.hint}` : mark.message,
+            };
         });
         now.dispatch(setDiagnostics(now.state, diagnostics));
     }, [marks, value]);

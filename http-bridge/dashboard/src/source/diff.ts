@@ -83,7 +83,7 @@ export function hunksOf(lines: readonly DiffLine[], around = 3): DiffPart[] {
         if (line.kind !== 'same') shown.fill(1, Math.max(0, i - around), Math.min(lines.length, i + around + 1));
     });
     const parts: DiffPart[] = [];
-    for (let i = 0; i < lines.length; ) {
+    for (let i = 0; i < lines.length;) {
         let end = i;
         while (end < lines.length && shown[end] === shown[i]) end++;
         // One line that is left out takes as much room as the line.

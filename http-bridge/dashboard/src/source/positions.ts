@@ -42,7 +42,9 @@ export function placesIn(text: string): (pointer: string) => Place {
             } else if (isSeq(node)) {
                 const index = /^\d+$/.test(part)
                     ? Number(part)
-                    : node.items.findIndex((item) => isMap(item) && item.items.some((pair) => nameOf(pair) === 'id' && isScalar(pair.value) && pair.value.value === part));
+                    : node.items.findIndex(
+                          (item) => isMap(item) && item.items.some((pair) => nameOf(pair) === 'id' && isScalar(pair.value) && pair.value.value === part),
+                      );
                 const item = node.items[index];
                 if (item === undefined) break;
                 found = rangeOf(item) ?? found;

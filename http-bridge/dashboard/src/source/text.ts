@@ -43,7 +43,7 @@ function inOrder(tasks: { [name: string]: Json }): string[] {
     };
     const waiting = new Map([...left].map((name) => [name, new Set(needs(name).filter((other) => left.has(other) && other !== name))]));
     const order: string[] = [];
-    for (let level = [...left].filter((name) => waiting.get(name)!.size === 0); level.length > 0; ) {
+    for (let level = [...left].filter((name) => waiting.get(name)!.size === 0); level.length > 0;) {
         order.push(...level);
         const next: string[] = [];
         for (const name of level) left.delete(name);

@@ -63,7 +63,8 @@ export function useVerdict(text: string, language: Language): Checked {
         }
         // What cannot be read here can perhaps not be read there, in other words.
         const refused = verdict.error instanceof ApiError ? verdict.error.problem : null;
-        const problems: Told[] = verdict.data?.problems ?? refused?.problems ?? (refused ? [{ path: '', code: refused.code, message: refused.title, hint: refused.detail }] : []);
+        const problems: Told[] =
+            verdict.data?.problems ?? refused?.problems ?? (refused ? [{ path: '', code: refused.code, message: refused.title, hint: refused.detail }] : []);
         const placeOf = placesIn(settled);
         return problems.map((one) => {
             const place = placeOf(one.path);
@@ -73,6 +74,16 @@ export function useVerdict(text: string, language: Language): Checked {
     }, [readable, readNow, settled, verdict.data, verdict.error]);
     const errors = found.some((one) => one.severity === 'error');
     const state =
-        settled !== text || verdict.isFetching ? 'checking' : !readable ? 'unreadable' : verdict.isError && !errors ? 'unknown' : errors ? 'invalid' : verdict.data ? 'valid' : 'unknown';
+        settled !== text || verdict.isFetching
+            ? 'checking'
+            : !readable
+              ? 'unreadable'
+              : verdict.isError && !errors
+                ? 'unknown'
+                : errors
+                  ? 'invalid'
+                  : verdict.data
+                    ? 'valid'
+                    : 'unknown';
     return { state, found, spec: readable ? readNow.spec : lastSpec, error: verdict.error };
 }

@@ -88,7 +88,8 @@ export function BulkDialog({ action, chosen, onDone, onClose }: { action: BulkAc
                     <div className={css.bar}>
                         <i style={{ width: `${(100 * ended) / runs.length}%` }} />
                     </div>
-                    {formatCount(progress.done)} of {formatCount(runs.length)} done{progress.refused.length > 0 && `, ${formatCount(progress.refused.length)} refused`}
+                    {formatCount(progress.done)} of {formatCount(runs.length)} done
+                    {progress.refused.length > 0 && `, ${formatCount(progress.refused.length)} refused`}
                 </div>
             )}
             {!progress && action === 'cancel' && runs.length > 0 && (

@@ -117,7 +117,9 @@ export default function Runs() {
     }, [change]);
     const chips = [
         ...filters.tags.map((tag) => ({ label: 'tag', value: tag, to: { ...filters, tags: filters.tags.filter((one) => one !== tag) } })),
-        ...(['key', 'source', 'parent'] as const).filter((name) => filters[name]).map((name) => ({ label: name, value: filters[name], to: { ...filters, [name]: '' } })),
+        ...(['key', 'source', 'parent'] as const)
+            .filter((name) => filters[name])
+            .map((name) => ({ label: name, value: filters[name], to: { ...filters, [name]: '' } })),
     ];
     return (
         <>

@@ -85,7 +85,8 @@ async function look(file: File, signal: AbortSignal): Promise<Looked> {
     }
 }
 
-const sizeOf = (bytes: number): string => (bytes < 1024 ? `${bytes} B` : bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / (1 << 20)).toFixed(1)} MiB`);
+const sizeOf = (bytes: number): string =>
+    bytes < 1024 ? `${bytes} B` : bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / (1 << 20)).toFixed(1)} MiB`;
 
 function FileRow({ looked, onEdit }: { looked: Looked; onEdit: () => void }) {
     const problems = looked.verdict?.problems ?? [];

@@ -36,7 +36,12 @@ function Difference({ workflow, from, to }: { workflow: string; from: number; to
     if (error) return <Failure error={error} onRetry={() => void Promise.all([before.refetch(), after.refetch()])} />;
     if (!lines) return <SkeletonRows count={8} />;
     const changes = changesOf(lines);
-    if (changes.gone + changes.new === 0) return <Empty icon="check" title="They say the same">Only the order of names differs, or nothing.</Empty>;
+    if (changes.gone + changes.new === 0)
+        return (
+            <Empty icon="check" title="They say the same">
+                Only the order of names differs, or nothing.
+            </Empty>
+        );
     return (
         <div className={css.diff} tabIndex={0} role="region" aria-label={`What version ${to} changes in version ${from}`}>
             {hunksOf(lines).map((part, i) =>

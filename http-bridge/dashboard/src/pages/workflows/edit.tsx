@@ -10,7 +10,23 @@ import { drafts } from '../../source/drafts';
 import { Editor, type EditorHandle } from '../../source/Editor';
 import { ordered, read, toJson, write, type Json, type Language } from '../../source/text';
 import { useVerdict, type Checked, type Found } from '../../source/useVerdict';
-import { Button, Dialog, Empty, Failure, FilterSelect, formatCount, PageBody, PageHead, Panel, quoted, SkeletonRows, Sql, StateSign, Tabs, toast } from '../../ui';
+import {
+    Button,
+    Dialog,
+    Empty,
+    Failure,
+    FilterSelect,
+    formatCount,
+    PageBody,
+    PageHead,
+    Panel,
+    quoted,
+    SkeletonRows,
+    Sql,
+    StateSign,
+    Tabs,
+    toast,
+} from '../../ui';
 import { DefinitionGraph } from './DefinitionGraph';
 import { Problem } from './Problem';
 import { nameIn, workflowDetail, workflowPath } from './queries';
@@ -228,7 +244,11 @@ function Writing({ workflow, version, begin }: { workflow: string | null; versio
                             />
                         </div>
                         <div className={css.sideBody}>
-                            {side === 'problems' ? <Problems checked={checked} onGo={(one) => editor.current?.goTo(one.from)} /> : <DefinitionGraph spec={checked.spec} />}
+                            {side === 'problems' ? (
+                                <Problems checked={checked} onGo={(one) => editor.current?.goTo(one.from)} />
+                            ) : (
+                                <DefinitionGraph spec={checked.spec} />
+                            )}
                         </div>
                     </section>
                 </div>

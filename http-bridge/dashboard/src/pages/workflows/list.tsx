@@ -50,7 +50,12 @@ export function Recent({ latest }: { latest: readonly Pick<Run, 'run_id' | 'stat
                         tabIndex={-1}
                         aria-label={`Run of ${run.created_at}, ${wordOf(run.state)}`}
                         title={`${wordOf(run.state)}${took[i] === null ? '' : `, ${formatDuration(took[i]! / 1000)}`}`}
-                        style={{ '--tone': `var(--${toneOf(run.state)})`, '--high': took[i] === null ? 1 : Math.max(0.25, Math.sqrt(took[i]! / most)) } as React.CSSProperties}
+                        style={
+                            {
+                                '--tone': `var(--${toneOf(run.state)})`,
+                                '--high': took[i] === null ? 1 : Math.max(0.25, Math.sqrt(took[i]! / most)),
+                            } as React.CSSProperties
+                        }
                     />
                 ))
                 .reverse()}
@@ -192,7 +197,9 @@ export default function Workflows() {
                           title: <span className="sr-only">Trigger</span>,
                           width: '44px',
                           align: 'right' as const,
-                          cell: (one: Row) => <Button kind="plain" small icon="runs" aria-label={`Trigger ${one.workflow}`} onClick={() => setTriggered(one.workflow)} />,
+                          cell: (one: Row) => (
+                              <Button kind="plain" small icon="runs" aria-label={`Trigger ${one.workflow}`} onClick={() => setTriggered(one.workflow)} />
+                          ),
                       },
                   ]
                 : []),
@@ -240,7 +247,11 @@ export default function Workflows() {
                             autoFocus
                             empty={
                                 text ? (
-                                    <Empty icon="search" title="No workflow is called so" actions={<Button onClick={() => set('search', '')}>Show all</Button>} />
+                                    <Empty
+                                        icon="search"
+                                        title="No workflow is called so"
+                                        actions={<Button onClick={() => set('search', '')}>Show all</Button>}
+                                    />
                                 ) : (
                                     <Empty
                                         icon="workflows"

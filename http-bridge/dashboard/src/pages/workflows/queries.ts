@@ -27,7 +27,11 @@ async function allPages<T>(path: string, signal?: AbortSignal): Promise<T[]> {
     return items;
 }
 
-export const workflowList = queryOptions({ queryKey: ['workflows', 'all'], queryFn: ({ signal }) => allPages<Workflow>('/workflows', signal), staleTime: 15_000 });
+export const workflowList = queryOptions({
+    queryKey: ['workflows', 'all'],
+    queryFn: ({ signal }) => allPages<Workflow>('/workflows', signal),
+    staleTime: 15_000,
+});
 export const workflowNames = queryOptions({ ...workflowList, select: (list: Workflow[]) => list.map((one) => one.workflow) });
 export const activity = queryOptions({
     queryKey: ['activity'],

@@ -1,4 +1,5 @@
 // What a definition says, as far as it is drawn and told: tasks, what each is done by, and what it waits for. A draft may say anything.
+import type { Task } from '../../api/types';
 import type { Json } from '../../source/text';
 
 export interface DefinedTask {
@@ -15,14 +16,15 @@ export interface DefinedTask {
 
 export const executors = ['handler', 'command', 'sql', 'sleep', 'until', 'signal', 'approval', 'workflow', 'decision', 'noop', 'http', 'callable'] as const;
 
-type Map = { [name: string]: Json };
-const isMap = (value: Json | undefined): value is Map => typeof value === 'object' && value !== null && !Array.isArray(value);
+type Members = { [name: string]: Json };
+const isMap = (value: Json | undefined): value is Members => typeof value === 'object' && value !== null && !Array.isArray(value);
 const text = (value: Json | undefined): string => (typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value));
 
 function whatOf(executor: string | null, value: Json | undefined): string {
     if (executor === null || executor === 'noop' || executor === 'approval') return '';
     if (executor === 'decision' && isMap(value)) return [value['left'], value['op'], value['right']].map(text).join(' ');
-    if (executor === 'http' && isMap(value)) return isMap(value['llm']) ? text(value['llm']['model']) : `${text(value['method']) || 'GET'} ${text(value['url'])}`;
+    if (executor === 'http' && isMap(value))
+        return isMap(value['llm']) ? text(value['llm']['model']) : `${text(value['method']) || 'GET'} ${text(value['url'])}`;
     if (isMap(value)) return text(value['name'] ?? value['id']);
     if (executor === 'command' && Array.isArray(value)) return value.map(text).join(' ');
     if (executor === 'sleep' && typeof value === 'number') return `${value} s`;
@@ -54,14 +56,56 @@ function tasksIn(given: Json | undefined, isFinally: boolean): DefinedTask[] {
 
 export const tasksOf = (spec: Json): DefinedTask[] => (isMap(spec) ? [...tasksIn(spec['tasks'], false), ...tasksIn(spec['finally'], true)] : []);
 
-/** Those that are there, each once; a finally task that waits for none comes behind the last of the others. */
-export function edgesOf(tasks: readonly DefinedTask[]): { from: string; to: string }[] {
-    const known = new Set(tasks.map((task) => task.id));
-    const edges = tasks.flatMap((task) => [...new Set(task.dependencies)].filter((from) => known.has(from) && from !== task.id).map((from) => ({ from, to: task.id })));
-    const before = new Set(edges.map((edge) => edge.from));
-    const last = tasks.filter((task) => !task.isFinally && !before.has(task.id));
-    // With very many ends a line from each would hide more than it shows.
-    const ends = last.length <= 12 ? last : [];
-    const behind = tasks.filter((task) => task.isFinally && task.dependencies.length === 0);
-    return [...edges, ...behind.flatMap((task) => ends.map((end) => ({ from: end.id, to: task.id })))];
+/** The level of each: behind all that it waits for. One in a ring, which only a draft has, stays where it was reached. */
+function levelsOf(tasks: readonly DefinedTask[]): Map<string, number> {
+    const levels = new Map<string, number>();
+    const byId = new Map(tasks.map((task) => [task.id, task]));
+    const walk = (task: DefinedTask): void => {
+        // Without recursion: a chain may have thousands.
+        const path: { task: DefinedTask; next: number }[] = [{ task, next: 0 }];
+        levels.set(task.id, 0);
+        while (path.length > 0) {
+            const top = path.at(-1)!;
+            const before = byId.get(top.task.dependencies[top.next++] ?? '');
+            if (before && !levels.has(before.id)) {
+                levels.set(before.id, 0);
+                path.push({ task: before, next: 0 });
+            } else if (top.next > top.task.dependencies.length) {
+                const below = top.task.dependencies.map((id) => (byId.has(id) && id !== top.task.id ? levels.get(id)! + 1 : 0));
+                levels.set(
+                    top.task.id,
+                    below.reduce((a, b) => Math.max(a, b), 0),
+                );
+                path.pop();
+            }
+        }
+    };
+    for (const task of tasks) if (!levels.has(task.id)) walk(task);
+    return levels;
+}
+
+/** As rows of a run that has not begun, for the graph that draws runs. */
+export function rowsOf(tasks: readonly DefinedTask[]): Task[] {
+    const levels = levelsOf(tasks);
+    const known = new Map(tasks.map((task) => [task.id, task]));
+    return [...known.values()].map((task, task_no) => ({
+        run_id: '',
+        task_id: task.id,
+        task_no,
+        name: task.name,
+        state: 'pending',
+        executor: task.executor ?? '?',
+        handler: null,
+        queue: null,
+        attempt: 0,
+        max_attempts: 0,
+        dependencies: [...new Set(task.dependencies)].filter((id) => known.has(id) && id !== task.id),
+        error: null,
+        worker: null,
+        ready_at: null,
+        started_at: null,
+        finished_at: null,
+        level: levels.get(task.id) ?? 0,
+        is_finally: task.isFinally,
+    }));
 }

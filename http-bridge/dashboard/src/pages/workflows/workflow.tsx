@@ -32,7 +32,10 @@ export default function WorkflowPage({ params }: PageProps) {
     const current = detail.data?.version;
     // Graph and source may be those of an older version; the address says of which.
     const wanted = Number(address.get('version')) || current;
-    const older = useQuery({ ...versionDetail(workflow, wanted ?? 0), enabled: wanted !== undefined && wanted !== current && (tab === 'source' || tab === 'graph') });
+    const older = useQuery({
+        ...versionDetail(workflow, wanted ?? 0),
+        enabled: wanted !== undefined && wanted !== current && (tab === 'source' || tab === 'graph'),
+    });
     const state = address.get('state') ?? '';
     const filters = useMemo(() => ({ ...noFilters, workflow, state: isState(state) ? state : ('' as const) }), [workflow, state]);
     if (detail.isPending) return <SkeletonRows count={12} />;
@@ -94,11 +97,7 @@ export default function WorkflowPage({ params }: PageProps) {
                     {(tab === 'graph' || tab === 'source') && ofOld && (
                         <div className={css.older}>
                             This is version {wanted}; {current} is the current one.
-                            <button
-                                type="button"
-                                className={css.textButton}
-                                onClick={() => setAddress(tab === 'graph' ? {} : { tab })}
-                            >
+                            <button type="button" className={css.textButton} onClick={() => setAddress(tab === 'graph' ? {} : { tab })}>
                                 Show that
                             </button>
                         </div>
