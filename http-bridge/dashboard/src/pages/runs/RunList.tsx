@@ -1,7 +1,8 @@
-import { useCallback, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
 import type { Run } from '../../api/types';
 import { useMay } from '../../app/session';
+import { LoadDemo } from '../../demo/LoadDemo';
 import { Button, Duration, Empty, Failure, formatCount, Icon, Panel, SkeletonRows, StateBadge, Table, Time, type Column } from '../../ui';
 import { mayTake, type BulkAction } from './bulk';
 import { BulkDialog } from './BulkDialog';
@@ -98,12 +99,15 @@ function columnsOf(ofOne: boolean, onTag?: (tag: string) => void): Column<Run>[]
 export function RunList({ filters, onTag, ofOne = false, empty, onClear, autoFocus }: RunListProps) {
     const [, navigate] = useLocation();
     const operator = useMay('operator');
+    const admin = useMay('admin');
+    const [demo, setDemo] = useState(false);
     const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
     const [action, setAction] = useState<BulkAction | null>(null);
     const box = useRef<HTMLDivElement>(null);
     const scroller = useCallback(() => box.current?.querySelector<HTMLElement>('[data-list]') ?? null, []);
     const held = useCallback(() => chosen.size > 0 || (scroller()?.scrollTop ?? 0) > 4, [chosen, scroller]);
     const { list, rows, more, waiting, show, refresh } = useRuns(filters, held, chosen);
+    useEffect(() => setChosen(new Set()), [filters]);
     const columns = useMemo(() => columnsOf(ofOne, onTag), [ofOne, onTag]);
     const chosenRuns = useMemo(() => (chosen.size === 0 ? [] : rows.filter((run) => chosen.has(run.run_id))), [rows, chosen]);
     const counts = { cancel: chosenRuns.filter((run) => mayTake('cancel', run)).length, retry: chosenRuns.filter((run) => mayTake('retry', run)).length };
@@ -114,7 +118,7 @@ export function RunList({ filters, onTag, ofOne = false, empty, onClear, autoFoc
         </Empty>
     ) : (
         (empty ?? (
-            <Empty icon="runs" title="Nothing has run yet">
+            <Empty icon="runs" title="Nothing has run yet" actions={admin && <Button onClick={() => setDemo(true)}>Load the demo</Button>}>
                 Trigger a workflow and its run is here at once.
             </Empty>
         ))
@@ -166,6 +170,7 @@ export function RunList({ filters, onTag, ofOne = false, empty, onClear, autoFoc
                     <Button small kind="plain" icon="close" aria-label="Choose none" onClick={() => setChosen(new Set())} />
                 </div>
             )}
+            {demo && <LoadDemo onClose={() => setDemo(false)} />}
             {action && (
                 <BulkDialog
                     action={action}

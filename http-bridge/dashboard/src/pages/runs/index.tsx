@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useCallback, useMemo, useState } from 'react';
 import { useLocation, useSearchParams } from 'wouter';
 import { useLatestMetrics } from '../../app/metricsHistory';
-import { Button, Dialog, FilterInput, FilterSelect, formatTime, Icon, PageBody, PageHead, Sql, StateSign, toneOf, wordOf } from '../../ui';
+import { Button, Dialog, FilterInput, FilterSelect, formatTime, Icon, PageBody, PageHead, Sql, StateSign, wordOf } from '../../ui';
 import { workflowNames } from '../workflows/queries';
 import { addressOf, filtersOf, instantOf, meantBy, noFilters, sqlOf, type RunFilters } from './filters';
 import { RunList } from './RunList';
@@ -49,7 +49,6 @@ function StateBar({ value, onChange }: { value: RunFilters['state']; onChange: (
                         role="radio"
                         aria-checked={value === state}
                         className={css.state}
-                        data-tone={toneOf(state)}
                         onClick={() => onChange(value === state ? '' : state)}
                     >
                         <StateSign state={state} size={12} />
@@ -186,7 +185,7 @@ export default function Runs() {
                     )}
                 </div>
                 <StateBar value={filters.state} onChange={(state) => change({ ...filters, state })} />
-                <RunList key={addressOf(filters).toString()} filters={filters} onTag={onTag} onClear={clear} autoFocus />
+                <RunList filters={filters} onTag={onTag} onClear={clear} autoFocus />
             </PageBody>
             {sql && (
                 <Dialog title="These runs in SQL" onClose={() => setSql(false)} width={620}>

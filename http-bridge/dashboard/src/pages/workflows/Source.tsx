@@ -49,7 +49,7 @@ export function Source({ name, spec, title }: { name: string; spec: Json; title:
                     <Button kind="plain" small icon="copy" onClick={() => void copyText(text, 'Definition copied')}>
                         Copy
                     </Button>
-                    <Button kind="plain" small icon="external" onClick={() => download(name, text, language)}>
+                    <Button kind="plain" small icon="download" onClick={() => download(name, text, language)}>
                         Save
                     </Button>
                 </>

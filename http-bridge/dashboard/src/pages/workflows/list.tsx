@@ -214,7 +214,7 @@ export default function Workflows() {
                 actions={
                     admin && (
                         <>
-                            <Button icon="external" onClick={() => setFiles([])}>
+                            <Button icon="upload" onClick={() => setFiles([])}>
                                 Upload
                             </Button>
                             <Button kind="primary" icon="plus" onClick={() => navigate('/new-workflow')}>

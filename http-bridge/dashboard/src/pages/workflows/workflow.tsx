@@ -69,7 +69,11 @@ export default function WorkflowPage({ params }: PageProps) {
                 }
                 actions={
                     <>
-                        {admin && <Button onClick={() => navigate(`${workflowPath(workflow)}/edit`)}>Edit</Button>}
+                        {admin && (
+                            <Button icon="edit" onClick={() => navigate(`${workflowPath(workflow)}/edit`)}>
+                                Edit
+                            </Button>
+                        )}
                         {operator && (
                             <Button kind="primary" icon="runs" onClick={() => setTrigger(true)}>
                                 Trigger
