@@ -1,9 +1,10 @@
 // The demo: workflows of tasks that need no worker, and runs of them that show what can happen.
+import bank from './demo_bank.yaml?raw';
 import charge from './demo_charge.yaml?raw';
-import flaky from './demo_flaky.yaml?raw';
 import order from './demo_order.yaml?raw';
 import refund from './demo_refund.yaml?raw';
 import sales from './demo_sales.yaml?raw';
+import transfer from './demo_transfer.yaml?raw';
 
 export interface DemoRun {
     input: unknown;
@@ -16,12 +17,12 @@ export interface DemoWorkflow {
     id: string;
     text: string;
     shows: string;
-    /** Left out where the database does not take it: not every role may run SQL. */
-    optional?: boolean;
     runs: readonly DemoRun[];
 }
 
+// The one that others start comes before them.
 export const demo: readonly DemoWorkflow[] = [
+    { id: 'demo_bank', text: bank, shows: 'a workflow that others start, and whose time is limited', runs: [] },
     {
         id: 'demo_sales',
         text: sales,
@@ -43,13 +44,7 @@ export const demo: readonly DemoWorkflow[] = [
         id: 'demo_charge',
         text: charge,
         shows: 'a failure, its retries, and a dead letter to redrive',
-        runs: [{ input: { order: 4711 }, tags: { demo: 'yes', team: 'orders' } }],
+        runs: [{ input: { bank: 'closed' }, tags: { demo: 'yes', team: 'orders' } }],
     },
-    {
-        id: 'demo_flaky',
-        text: flaky,
-        shows: 'retries that end well, with SQL in the database',
-        optional: true,
-        runs: [{ input: {}, tags: { demo: 'yes', team: 'shop' } }],
-    },
+    { id: 'demo_transfer', text: transfer, shows: 'retries that end well', runs: [{ input: {}, tags: { demo: 'yes', team: 'shop' } }] },
 ];
