@@ -18,6 +18,7 @@ interface Shared {
     onToggle: (group: string) => void;
     onList: (group: GraphNode & { kind: 'group' }) => void;
     defined: boolean;
+    down: boolean;
 }
 const Context = createContext<Shared | null>(null);
 
@@ -27,12 +28,15 @@ const widthOf = (graph: Graph, room: number): number =>
 const sizeOf = (node: GraphNode, width: number): Size =>
     node.kind === 'task' ? { width, height: 34 } : { width: mosaicWidth + 18, height: 32 + packMosaic(node.tasks.length).height + 10 };
 
-const Ports = () => (
-    <>
-        <Handle type="target" position={Position.Left} isConnectable={false} />
-        <Handle type="source" position={Position.Right} isConnectable={false} />
-    </>
-);
+function Ports() {
+    const { down } = useContext(Context)!;
+    return (
+        <>
+            <Handle type="target" position={down ? Position.Top : Position.Left} isConnectable={false} />
+            <Handle type="source" position={down ? Position.Bottom : Position.Right} isConnectable={false} />
+        </>
+    );
+}
 
 const TaskBox = memo(function TaskBox({ data }: NodeProps<Node<{ node: GraphNode & { kind: 'task' } }>>) {
     const { model, chosen, onChoose, defined } = useContext(Context)!;
@@ -147,9 +151,11 @@ interface GraphViewProps {
     onList: (search: string) => void;
     /** Of a definition: nothing has a state, and what a task is done by stands in the place of its sign. */
     defined?: boolean;
+    /** From top to bottom, for where it is higher than wide. */
+    down?: boolean;
 }
 
-function Inner({ model, chosen, onChoose, onList, defined = false }: GraphViewProps) {
+function Inner({ model, chosen, onChoose, onList, defined = false, down = false }: GraphViewProps) {
     const shape = useSyncExternalStore(model.subscribe, () => model.shape);
     const complete = useSyncExternalStore(model.subscribe, () => model.complete);
     const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
@@ -170,18 +176,18 @@ function Inner({ model, chosen, onChoose, onList, defined = false }: GraphViewPr
         const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node, width)]));
         const stand = (at: Positions, quick: boolean): void => void (stale || setLaid({ graph, at, what: `${what}/${quick}` }));
         const what = `${focus ?? ''}/${[...open].join()}`;
-        const instead = setTimeout(() => stand(inColumns(graph, sizes), true), 400);
-        layOut(graph, sizes)
+        const instead = setTimeout(() => stand(inColumns(graph, sizes, down), true), 400);
+        layOut(graph, sizes, down)
             .then(
                 (at) => stand(at, false),
-                () => stand(inColumns(graph, sizes), true),
+                () => stand(inColumns(graph, sizes, down), true),
             )
             .finally(() => clearTimeout(instead));
         return () => {
             stale = true;
             clearTimeout(instead);
         };
-    }, [graph]);
+    }, [graph, down]);
 
     const fit = (): void => void flow.fitView({ padding: 0.08, maxZoom: 1, duration: 0 });
     const whatIsShown = laid?.what ?? null;
@@ -192,6 +198,15 @@ function Inner({ model, chosen, onChoose, onList, defined = false }: GraphViewPr
         return () => cancelAnimationFrame(frame);
         // Only when something else is shown: a graph that grows stays where it was moved to.
     }, [whatIsShown]);
+
+    // A definition stands still: it is shown whole in whatever room there is.
+    const box = useRef<HTMLDivElement>(null);
+    useEffect(() => {
+        if (!defined) return;
+        const observer = new ResizeObserver(() => requestAnimationFrame(fit));
+        observer.observe(box.current!);
+        return () => observer.disconnect();
+    }, [defined]);
 
     const nodes = useMemo<Node[]>(
         () =>
@@ -234,12 +249,13 @@ function Inner({ model, chosen, onChoose, onList, defined = false }: GraphViewPr
             onToggle: (group) => setOpen((before) => new Set([...before, group])),
             onList: (group) => onList(group.title.includes('#') ? group.title.split('#')[0]! : ''),
             defined,
+            down,
         }),
-        [model, chosen, onChoose, onList, defined],
+        [model, chosen, onChoose, onList, defined, down],
     );
 
     return (
-        <div className={css.graph} role="region" aria-label="Graph of the tasks; the list of tasks tells the same">
+        <div ref={box} className={css.graph} role="region" aria-label="Graph of the tasks; the list of tasks tells the same">
             {laid ? (
                 <Context value={shared}>
                     <ReactFlow

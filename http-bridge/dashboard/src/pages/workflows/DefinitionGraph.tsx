@@ -100,7 +100,15 @@ export function DefinitionGraph({ spec, framed, inAddress }: { spec: Json | null
         );
     const graph = (
         <div className={css.canvas}>
-            <GraphView key={tasks.length > 400 ? 'many' : shape} model={model} chosen={task?.id ?? null} onChoose={choose} onList={() => undefined} defined />
+            <GraphView
+                key={tasks.length > 400 ? 'many' : shape}
+                model={model}
+                chosen={task?.id ?? null}
+                onChoose={choose}
+                onList={() => undefined}
+                defined
+                down={!framed || narrow}
+            />
         </div>
     );
     if (!framed) return graph;

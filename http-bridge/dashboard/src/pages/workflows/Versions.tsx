@@ -9,7 +9,7 @@ import { versionDetail, versionList } from './queries';
 import css from './workflows.module.css';
 
 const columns: Column<Version>[] = [
-    { id: 'version', title: 'Version', width: '64px', cell: (one) => <span className={css.strong}>{one.version}</span> },
+    { id: 'version', title: 'Version', width: '76px', cell: (one) => <span className={css.strong}>{one.version}</span> },
     { id: 'label', title: 'Label', width: 'minmax(50px, 1fr)', cell: (one) => <span className="muted">{one.label}</span> },
     { id: 'by', title: 'Stored by', width: 'minmax(60px, 1fr)', wide: true, cell: (one) => <span className="muted">{one.created_by}</span> },
     {
