@@ -22,6 +22,10 @@ describe('the place of a problem', () => {
         expect(at(yaml, '/tasks/ship')).toBe('ship');
         expect(at(yaml, '/tasks')).toBe('tasks');
     });
+    it('is the name itself where that is what is wrong', () => {
+        const place = placesIn(yaml)('/tasks/ship/command', true);
+        expect(yaml.slice(place.from, place.to)).toBe('command');
+    });
     it('is what should hold it, where it is missing', () => {
         expect(at(yaml, '/tasks/order/input')).toBe('order');
         expect(at(yaml, '/name')).toBe('id: shop');

@@ -24,10 +24,10 @@ const firstLine = (text: string, place: Place): Place => {
     return { from: place.from, to: Math.max(place.from, Math.min(place.to, end < 0 ? text.length : end)) };
 };
 
-/** Finds places in one text, which is read once. */
-export function placesIn(text: string): (pointer: string) => Place {
+/** Finds places in one text, which is read once. `named`: what is meant is the name at the end of the pointer, not what it holds. */
+export function placesIn(text: string): (pointer: string, named?: boolean) => Place {
     const document = parseDocument(text, { uniqueKeys: false });
-    return (pointer) => {
+    return (pointer, named = false) => {
         let node: unknown = document.contents;
         let found: Place | null = null;
         for (const part of partsOf(pointer)) {
@@ -36,7 +36,7 @@ export function placesIn(text: string): (pointer: string) => Place {
                 // A name that is missing is told of where it should stand: at what it belongs to.
                 if (!pair) break;
                 const key = rangeOf(pair.key);
-                const value = isScalar(pair.value) && pair.value.value !== null ? rangeOf(pair.value) : null;
+                const value = !named && isScalar(pair.value) && pair.value.value !== null ? rangeOf(pair.value) : null;
                 found = value ?? key ?? found;
                 node = pair.value;
             } else if (isSeq(node)) {

@@ -67,7 +67,7 @@ export function useVerdict(text: string, language: Language): Checked {
             verdict.data?.problems ?? refused?.problems ?? (refused ? [{ path: '', code: refused.code, message: refused.title, hint: refused.detail }] : []);
         const placeOf = placesIn(settled);
         return problems.map((one) => {
-            const place = placeOf(one.path);
+            const place = placeOf(one.path, one.code === 'unknown_key');
             const hint = [one.detail, one.hint].filter(Boolean).join(' ');
             return { ...place, severity: one.severity ?? 'error', message: one.message, hint, path: one.path, code: one.code, ...lineOf(settled, place.from) };
         });

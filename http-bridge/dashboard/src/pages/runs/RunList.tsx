@@ -3,7 +3,23 @@ import { useLocation } from 'wouter';
 import type { Run } from '../../api/types';
 import { useMay } from '../../app/session';
 import { LoadDemo } from '../../demo/LoadDemo';
-import { Button, Duration, Empty, Failure, formatCount, Icon, Panel, SkeletonRows, StateBadge, Table, Time, type Column } from '../../ui';
+import {
+    Button,
+    Duration,
+    Empty,
+    Failure,
+    formatCount,
+    Icon,
+    Panel,
+    SkeletonRows,
+    StateBadge,
+    StateSign,
+    Table,
+    Time,
+    useMedia,
+    wordOf,
+    type Column,
+} from '../../ui';
 import { mayTake, type BulkAction } from './bulk';
 import { BulkDialog } from './BulkDialog';
 import { noFilters, type RunFilters } from './filters';
@@ -40,20 +56,32 @@ function Tags({ tags, onTag }: { tags: Run['tags']; onTag?: (tag: string) => voi
     );
 }
 
-function columnsOf(ofOne: boolean, onTag?: (tag: string) => void): Column<Run>[] {
+function columnsOf(ofOne: boolean, narrow: boolean, onTag?: (tag: string) => void): Column<Run>[] {
     return [
-        { id: 'state', title: 'State', width: 'minmax(104px, 124px)', cell: (run) => <StateBadge state={run.state} /> },
+        narrow
+            ? {
+                  id: 'state',
+                  title: <span className="sr-only">State</span>,
+                  width: '34px',
+                  cell: (run) => (
+                      <span title={wordOf(run.state)}>
+                          <StateSign state={run.state} />
+                          <span className="sr-only">{wordOf(run.state)}</span>
+                      </span>
+                  ),
+              }
+            : { id: 'state', title: 'State', width: 'minmax(112px, 124px)', cell: (run) => <StateBadge state={run.state} /> },
         {
             id: 'run',
             title: ofOne ? 'Run' : 'Workflow',
-            width: 'minmax(120px, 2fr)',
+            width: narrow ? 'minmax(0, 1fr)' : 'minmax(120px, 2fr)',
             cell: (run) => (
                 <span className={css.name}>
                     {!ofOne && <span className={css.workflow}>{run.workflow}</span>}
                     <span className="faint mono" title={run.run_id}>
-                        {ofOne ? run.run_id : run.run_id.slice(-12)}
+                        {narrow ? run.run_id.slice(-4) : ofOne ? run.run_id : run.run_id.slice(-12)}
                     </span>
-                    {run.parent_run_id && (
+                    {run.parent_run_id && !narrow && (
                         <span className="faint" title={`Started by run ${run.parent_run_id}`}>
                             child
                         </span>
@@ -101,6 +129,7 @@ export function RunList({ filters, onTag, ofOne = false, empty, onClear, autoFoc
     const operator = useMay('operator');
     const admin = useMay('admin');
     const [demo, setDemo] = useState(false);
+    const narrow = useMedia('(max-width: 720px)');
     const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
     const [action, setAction] = useState<BulkAction | null>(null);
     const box = useRef<HTMLDivElement>(null);
@@ -108,7 +137,7 @@ export function RunList({ filters, onTag, ofOne = false, empty, onClear, autoFoc
     const held = useCallback(() => chosen.size > 0 || (scroller()?.scrollTop ?? 0) > 4, [chosen, scroller]);
     const { list, rows, more, waiting, show, refresh } = useRuns(filters, held, chosen);
     useEffect(() => setChosen(new Set()), [filters]);
-    const columns = useMemo(() => columnsOf(ofOne, onTag), [ofOne, onTag]);
+    const columns = useMemo(() => columnsOf(ofOne, narrow, onTag), [ofOne, narrow, onTag]);
     const chosenRuns = useMemo(() => (chosen.size === 0 ? [] : rows.filter((run) => chosen.has(run.run_id))), [rows, chosen]);
     const counts = { cancel: chosenRuns.filter((run) => mayTake('cancel', run)).length, retry: chosenRuns.filter((run) => mayTake('retry', run)).length };
     const filtered = filters !== noFilters && Object.entries(filters).some(([name, value]) => value.length > 0 && !(ofOne && name === 'workflow'));
