@@ -99,6 +99,16 @@ const highlighting = HighlightStyle.define([
 
 const grammar = { yaml, json } as const;
 
+// Otherwise what replaces styled text by typing brings its style with it, as an attribute that the policy of the page refuses.
+const plainOnly = ((): Record<string, string> => {
+    try {
+        document.createElement('div').contentEditable = 'plaintext-only';
+        return { contenteditable: 'plaintext-only' };
+    } catch {
+        return {};
+    }
+})();
+
 export function Editor({ value, language, label, onChange, marks, onSave, ref }: EditorProps) {
     const host = useRef<HTMLDivElement>(null);
     const view = useRef<EditorView | null>(null);
@@ -126,7 +136,7 @@ export function Editor({ value, language, label, onChange, marks, onSave, ref }:
                     highlightSelectionMatches(),
                     indentUnit.of('  '),
                     EditorView.lineWrapping,
-                    EditorView.contentAttributes.of({ 'aria-label': label }),
+                    EditorView.contentAttributes.of({ 'aria-label': label, ...(writable ? plainOnly : {}) }),
                     syntaxHighlighting(highlighting),
                     theme,
                     spoken.current.of(grammar[language]()),

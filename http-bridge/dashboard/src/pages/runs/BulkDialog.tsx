@@ -74,7 +74,7 @@ export function BulkDialog({ action, chosen, onDone, onClose }: { action: BulkAc
                         <li key={run.run_id}>
                             <StateSign state={run.state} />
                             <span className="truncate">{run.workflow}</span>
-                            <span className="mono faint">{run.run_id.slice(-12)}</span>
+                            <span className="mono faint">{run.run_id}</span>
                             {refused && (
                                 <span className={css.refused}>{refused.error instanceof ApiError ? refused.error.problem.title : String(refused.error)}</span>
                             )}

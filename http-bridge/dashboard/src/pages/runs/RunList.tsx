@@ -38,6 +38,8 @@ interface RunListProps {
 }
 
 const shownTags = 3;
+/** The part that differs between runs of one moment, too. */
+const shortId = (run: string): string => run.slice(9, 23);
 
 function Tags({ tags, onTag }: { tags: Run['tags']; onTag?: (tag: string) => void }) {
     const all = Object.entries(tags ?? {});
@@ -78,9 +80,11 @@ function columnsOf(ofOne: boolean, narrow: boolean, onTag?: (tag: string) => voi
             cell: (run) => (
                 <span className={css.name}>
                     {!ofOne && <span className={css.workflow}>{run.workflow}</span>}
-                    <span className="faint mono" title={run.run_id}>
-                        {narrow ? run.run_id.slice(-4) : ofOne ? run.run_id : run.run_id.slice(-12)}
-                    </span>
+                    {(ofOne || !narrow) && (
+                        <span className="faint mono" title={run.run_id}>
+                            {ofOne && !narrow ? run.run_id : shortId(run.run_id)}
+                        </span>
+                    )}
                     {run.parent_run_id && !narrow && (
                         <span className="faint" title={`Started by run ${run.parent_run_id}`}>
                             child

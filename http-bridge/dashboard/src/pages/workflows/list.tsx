@@ -96,7 +96,7 @@ function columnsOf(order: Order, onOrder: (order: Order) => void): Column<Row>[]
             title: 'Last runs',
             width: '148px',
             wide: true,
-            cell: (one) => (one.activity ? <Recent latest={one.activity.latest} /> : <span className="faint">none yet</span>),
+            cell: (one) => (one.activity ? <Recent latest={one.activity.latest} /> : <span className="faint">none lately</span>),
         },
         ...shown.map(([state, title]): Column<Row> => ({
             id: state,
