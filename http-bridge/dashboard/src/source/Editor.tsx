@@ -99,20 +99,21 @@ const highlighting = HighlightStyle.define([
 
 const grammar = { yaml, json } as const;
 
-// Otherwise what replaces styled text by typing brings its style with it, as an attribute that the policy of the page refuses.
-const plainOnly = ((): Record<string, string> => {
-    try {
-        document.createElement('div').contentEditable = 'plaintext-only';
-        return { contenteditable: 'plaintext-only' };
-    } catch {
-        return {};
-    }
-})();
+// What a browser puts in the place of styled text it styles the same, by an attribute that the page's policy refuses: so it is put there by us.
+const overSelection = EditorView.domEventHandlers({
+    beforeinput: (event, view) => {
+        if (event.inputType !== 'insertText' || !event.data || view.composing || view.state.readOnly || view.state.selection.main.empty) return false;
+        view.dispatch(view.state.replaceSelection(event.data), { userEvent: 'input.type', scrollIntoView: true });
+        event.preventDefault();
+        return true;
+    },
+});
 
 export function Editor({ value, language, label, onChange, marks, onSave, ref }: EditorProps) {
     const host = useRef<HTMLDivElement>(null);
     const view = useRef<EditorView | null>(null);
     const spoken = useRef(new Compartment());
+    const told = useRef<string[]>([]);
     const latest = useRef({ onChange, onSave });
     useEffect(() => {
         latest.current = { onChange, onSave };
@@ -136,7 +137,8 @@ export function Editor({ value, language, label, onChange, marks, onSave, ref }:
                     highlightSelectionMatches(),
                     indentUnit.of('  '),
                     EditorView.lineWrapping,
-                    EditorView.contentAttributes.of({ 'aria-label': label, ...(writable ? plainOnly : {}) }),
+                    EditorView.contentAttributes.of({ 'aria-label': label }),
+                    overSelection,
                     syntaxHighlighting(highlighting),
                     theme,
                     spoken.current.of(grammar[language]()),
@@ -153,7 +155,10 @@ export function Editor({ value, language, label, onChange, marks, onSave, ref }:
                         ...foldKeymap,
                     ]),
                     EditorView.updateListener.of((update) => {
-                        if (update.docChanged) latest.current.onChange?.(update.state.doc.toString());
+                        if (!update.docChanged || !latest.current.onChange) return;
+                        const text = update.state.doc.toString();
+                        told.current.push(text);
+                        latest.current.onChange(text);
                     }),
                 ],
             }),
@@ -174,7 +179,10 @@ export function Editor({ value, language, label, onChange, marks, onSave, ref }:
 
     useEffect(() => {
         const now = view.current;
-        if (now && now.state.doc.toString() !== value) now.dispatch({ changes: { from: 0, to: now.state.doc.length, insert: value } });
+        // What was told by the editor itself comes back late, when one may have typed on: only what comes from elsewhere is put in.
+        const at = told.current.lastIndexOf(value);
+        told.current = at < 0 ? [] : told.current.slice(at + 1);
+        if (now && at < 0 && now.state.doc.toString() !== value) now.dispatch({ changes: { from: 0, to: now.state.doc.length, insert: value } });
     }, [value]);
     useEffect(() => view.current?.dispatch({ effects: spoken.current.reconfigure(grammar[language]()) }), [language]);
     useEffect(() => {
