@@ -4,6 +4,23 @@
 
 namespace orch::bridge {
 
+namespace {
+
+/// A row a workflow: how many of its runs are in which state, and its last twenty. Of the newest ten thousand runs of all, so that it costs the same however
+/// many there have been.
+const std::string activity =
+    "with latest as materialized (select r.workflow, r.run_id, r.state, r.created_at, r.started_at, r.finished_at from orch.runs r order by r.run_id desc"
+    " limit 10000),"
+    " numbered as (select l.*, row_number() over (partition by l.workflow order by l.run_id desc) as nth from latest l),"
+    " latest_of as (select n.workflow, json_agg(json_build_object('run_id', n.run_id, 'state', n.state, 'created_at', n.created_at, 'started_at',"
+    " n.started_at, 'finished_at', n.finished_at) order by n.run_id desc) as runs from numbered n where n.nth <= 20 group by n.workflow),"
+    " counted as (select l.workflow, l.state, count(*) as runs from latest l group by l.workflow, l.state),"
+    " states_of as (select c.workflow, json_object_agg(c.state, c.runs order by c.state) as states from counted c group by c.workflow)"
+    " select row_to_json(x) from (select l.workflow, s.states, l.runs as latest from latest_of l join states_of s on s.workflow = l.workflow order by"
+    " l.workflow) x";
+
+}  // namespace
+
 std::span<const Route> insight_routes()
 {
     using enum Minimum;
@@ -53,6 +70,7 @@ std::span<const Route> insight_routes()
               " order by a.at desc, coalesce(a.run_id::text, '') desc, a.action desc, coalesce(a.reason, '') desc limit $1::int) x",
               {}),
          paging},
+        {http::verb::get, "/activity", viewer, "listActivity", items(activity, {})},
         {http::verb::get, "/checks", viewer, "listChecks", items("select h from orch.health h", {})},
     };
     return routes;

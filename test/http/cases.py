@@ -325,6 +325,10 @@ CASES = {
     "listSignals": PAGE,
     "listApprovals": {**PAGE, "moves": True},
     "listAudit": {"steps": OK},
+    "listActivity": {
+        "moves": True,
+        "steps": [{"status": 200, "then": items(lambda l: all(len(a["latest"]) == min(20, sum(a["states"].values())) for a in l), "counts do not fit")}],
+    },
     "listChecks": {"steps": OK},
     "getMe": {
         "also": ["worker"],

@@ -1,4 +1,4 @@
-import { Suspense, useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
 import type { Me } from '../api/types';
 import { Button, Dialog, Empty, Icon, SkeletonRows } from '../ui';
@@ -11,6 +11,8 @@ import { logOut } from './session';
 import css from './Shell.module.css';
 import { setTheme, useTheme, type Theme } from './theme';
 import { useFeedStatus } from './useFeed';
+
+const LoadDemo = lazy(async () => ({ default: (await import('../demo/LoadDemo')).LoadDemo }));
 
 const groups = ['main', 'Waiting', 'Capacity'] as const;
 const inNav = pages.filter((page): page is PageEntry & { nav: NonNullable<PageEntry['nav']> } => page.nav !== undefined);
@@ -91,7 +93,7 @@ function Live() {
     );
 }
 
-function Help({ shortcuts, onClose }: { shortcuts: readonly Shortcut[]; onClose: () => void }) {
+function Help({ shortcuts, onDemo, onClose }: { shortcuts: readonly Shortcut[]; onDemo?: () => void; onClose: () => void }) {
     const keys = (text: string) => (
         <dt>
             {text.split(' ').map((key) => (
@@ -100,7 +102,7 @@ function Help({ shortcuts, onClose }: { shortcuts: readonly Shortcut[]; onClose:
         </dt>
     );
     return (
-        <Dialog title="Keyboard" onClose={onClose} width={420}>
+        <Dialog title="Keyboard" onClose={onClose} width={420} footer={onDemo && <Button onClick={onDemo}>Load the demo …</Button>}>
             <dl className={css.keys}>
                 {shortcuts.map((one) => (
                     <div key={one.keys} style={{ display: 'contents' }}>
@@ -124,7 +126,7 @@ function Help({ shortcuts, onClose }: { shortcuts: readonly Shortcut[]; onClose:
 
 export function Shell({ me }: { me: Me }) {
     const [location, navigate] = useLocation();
-    const [dialog, setDialog] = useState<'search' | 'help' | null>(null);
+    const [dialog, setDialog] = useState<'search' | 'help' | 'demo' | null>(null);
     const [side, setSide] = useState(false);
     const main = useRef<HTMLElement>(null);
     const shortcuts = useMemo<Shortcut[]>(
@@ -195,7 +197,14 @@ export function Shell({ me }: { me: Me }) {
                 </ErrorBoundary>
             </main>
             {dialog === 'search' && <Search onClose={() => setDialog(null)} />}
-            {dialog === 'help' && <Help shortcuts={shortcuts} onClose={() => setDialog(null)} />}
+            {dialog === 'help' && (
+                <Help shortcuts={shortcuts} onDemo={me.role === 'admin' ? () => setDialog('demo') : undefined} onClose={() => setDialog(null)} />
+            )}
+            {dialog === 'demo' && (
+                <Suspense>
+                    <LoadDemo onClose={() => setDialog(null)} />
+                </Suspense>
+            )}
         </div>
     );
 }

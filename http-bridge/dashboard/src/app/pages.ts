@@ -20,6 +20,11 @@ const page = (path: string, title: string, load: Load, nav?: PageEntry['nav']): 
 
 export const pages: readonly PageEntry[] = [
     page('/', 'Overview', () => import('../pages/overview'), { group: 'main', icon: 'overview', key: 'o' }),
+    page('/runs', 'Runs', () => import('../pages/runs'), { group: 'main', icon: 'runs', key: 'r' }),
+    page('/workflows', 'Workflows', () => import('../pages/workflows/list'), { group: 'main', icon: 'workflows', key: 'w' }),
+    page('/new-workflow', 'New workflow', () => import('../pages/workflows/edit')),
+    page('/workflows/:workflow/edit', 'Edit a workflow', () => import('../pages/workflows/edit')),
+    page('/workflows/:workflow', 'Workflow', () => import('../pages/workflows/workflow')),
     page('/runs/:run', 'Run', () => import('../pages/run')),
 ];
 

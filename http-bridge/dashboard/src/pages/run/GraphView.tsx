@@ -17,24 +17,29 @@ interface Shared {
     onChoose: (task: string) => void;
     onToggle: (group: string) => void;
     onList: (group: GraphNode & { kind: 'group' }) => void;
+    defined: boolean;
+    down: boolean;
 }
 const Context = createContext<Shared | null>(null);
 
 /** As wide as the longest name wants, within reason, and the same for all: columns of equal boxes read best. */
-const widthOf = (graph: Graph): number =>
-    Math.max(116, Math.min(220, 62 + 7 * graph.nodes.reduce((most, node) => Math.max(most, node.kind === 'task' ? node.task.length : 0), 0)));
+const widthOf = (graph: Graph, room: number): number =>
+    Math.max(116, Math.min(220 + room, 62 + room + 7 * graph.nodes.reduce((most, node) => Math.max(most, node.kind === 'task' ? node.task.length : 0), 0)));
 const sizeOf = (node: GraphNode, width: number): Size =>
     node.kind === 'task' ? { width, height: 34 } : { width: mosaicWidth + 18, height: 32 + packMosaic(node.tasks.length).height + 10 };
 
-const Ports = () => (
-    <>
-        <Handle type="target" position={Position.Left} isConnectable={false} />
-        <Handle type="source" position={Position.Right} isConnectable={false} />
-    </>
-);
+function Ports() {
+    const { down } = useContext(Context)!;
+    return (
+        <>
+            <Handle type="target" position={down ? Position.Top : Position.Left} isConnectable={false} />
+            <Handle type="source" position={down ? Position.Bottom : Position.Right} isConnectable={false} />
+        </>
+    );
+}
 
 const TaskBox = memo(function TaskBox({ data }: NodeProps<Node<{ node: GraphNode & { kind: 'task' } }>>) {
-    const { model, chosen, onChoose } = useContext(Context)!;
+    const { model, chosen, onChoose, defined } = useContext(Context)!;
     const task = useTask(model, data.node.task);
     const state = task?.state ?? 'pending';
     return (
@@ -42,14 +47,15 @@ const TaskBox = memo(function TaskBox({ data }: NodeProps<Node<{ node: GraphNode
             <button
                 type="button"
                 className={css.node}
-                data-state={state}
+                data-state={defined ? undefined : state}
                 data-chosen={chosen === data.node.task}
                 data-task={data.node.task}
-                title={`${data.node.task}: ${wordOf(state)}`}
+                title={defined ? (task?.name ?? data.node.task) : `${data.node.task}: ${wordOf(state)}`}
                 onClick={() => onChoose(data.node.task)}
             >
-                <StateSign state={state} />
+                {!defined && <StateSign state={state} />}
                 <span className={`${css.name} truncate`}>{data.node.task}</span>
+                {defined && <span className={css.tries}>{task?.executor}</span>}
                 {task && task.attempt > 1 && <span className={css.tries}>×{task.attempt}</span>}
             </button>
             <Ports />
@@ -58,7 +64,7 @@ const TaskBox = memo(function TaskBox({ data }: NodeProps<Node<{ node: GraphNode
 });
 
 const GroupBox = memo(function GroupBox({ data }: NodeProps<Node<{ node: GraphNode & { kind: 'group' } }>>) {
-    const { model, chosen, onChoose, onToggle, onList } = useContext(Context)!;
+    const { model, chosen, onChoose, onToggle, onList, defined } = useContext(Context)!;
     const { node } = data;
     const canvas = useRef<HTMLCanvasElement>(null);
     const mosaic = useMemo(() => packMosaic(node.tasks.length), [node]);
@@ -110,7 +116,7 @@ const GroupBox = memo(function GroupBox({ data }: NodeProps<Node<{ node: GraphNo
                     title={opens ? 'Show its tasks one by one' : 'Show its tasks in the list'}
                     onClick={() => (opens ? onToggle(node.id) : onList(node))}
                 >
-                    <StateSign state={whole} />
+                    {!defined && <StateSign state={whole} />}
                     <span className="truncate">{node.title}</span>
                     <span className="spacer" />
                     <span className={css.groupCount}>{formatCount(node.tasks.length)}</span>
@@ -143,15 +149,20 @@ interface GraphViewProps {
     onChoose: (task: string | null) => void;
     /** A group that is too large to be drawn task by task. */
     onList: (search: string) => void;
+    /** Of a definition: nothing has a state, and what a task is done by stands in the place of its sign. */
+    defined?: boolean;
+    /** From top to bottom, for where it is higher than wide. */
+    down?: boolean;
 }
 
-function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
+function Inner({ model, chosen, onChoose, onList, defined = false, down = false }: GraphViewProps) {
     const shape = useSyncExternalStore(model.subscribe, () => model.shape);
     const complete = useSyncExternalStore(model.subscribe, () => model.complete);
     const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
     const [near, setNear] = useState(false);
     const [laid, setLaid] = useState<{ graph: Graph; at: Positions; what: string } | null>(null);
     const flow = useReactFlow();
+    const room = defined ? 40 : 0;
     const focus = near ? chosen : null;
     const graph = useMemo(() => {
         if (!complete || model.tasks.length === 0) return null;
@@ -161,22 +172,22 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
     useEffect(() => {
         if (!graph) return;
         let stale = false;
-        const width = widthOf(graph);
+        const width = widthOf(graph, room);
         const sizes = new Map(graph.nodes.map((node) => [node.id, sizeOf(node, width)]));
         const stand = (at: Positions, quick: boolean): void => void (stale || setLaid({ graph, at, what: `${what}/${quick}` }));
         const what = `${focus ?? ''}/${[...open].join()}`;
-        const instead = setTimeout(() => stand(inColumns(graph, sizes), true), 400);
-        layOut(graph, sizes)
+        const instead = setTimeout(() => stand(inColumns(graph, sizes, down), true), 400);
+        layOut(graph, sizes, down)
             .then(
                 (at) => stand(at, false),
-                () => stand(inColumns(graph, sizes), true),
+                () => stand(inColumns(graph, sizes, down), true),
             )
             .finally(() => clearTimeout(instead));
         return () => {
             stale = true;
             clearTimeout(instead);
         };
-    }, [graph]);
+    }, [graph, down]);
 
     const fit = (): void => void flow.fitView({ padding: 0.08, maxZoom: 1, duration: 0 });
     const whatIsShown = laid?.what ?? null;
@@ -188,10 +199,19 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
         // Only when something else is shown: a graph that grows stays where it was moved to.
     }, [whatIsShown]);
 
+    // A definition stands still: it is shown whole in whatever room there is.
+    const box = useRef<HTMLDivElement>(null);
+    useEffect(() => {
+        if (!defined) return;
+        const observer = new ResizeObserver(() => requestAnimationFrame(fit));
+        observer.observe(box.current!);
+        return () => observer.disconnect();
+    }, [defined]);
+
     const nodes = useMemo<Node[]>(
         () =>
             (laid?.graph.nodes ?? []).map((node) => {
-                const size = sizeOf(node, widthOf(laid!.graph));
+                const size = sizeOf(node, widthOf(laid!.graph, room));
                 return {
                     id: node.id,
                     type: `${node.kind}Box`,
@@ -228,12 +248,14 @@ function Inner({ model, chosen, onChoose, onList }: GraphViewProps) {
             onChoose,
             onToggle: (group) => setOpen((before) => new Set([...before, group])),
             onList: (group) => onList(group.title.includes('#') ? group.title.split('#')[0]! : ''),
+            defined,
+            down,
         }),
-        [model, chosen, onChoose, onList],
+        [model, chosen, onChoose, onList, defined, down],
     );
 
     return (
-        <div className={css.graph} role="region" aria-label="Graph of the tasks; the list of tasks tells the same">
+        <div ref={box} className={css.graph} role="region" aria-label="Graph of the tasks; the list of tasks tells the same">
             {laid ? (
                 <Context value={shared}>
                     <ReactFlow

@@ -10,7 +10,12 @@ export type Positions = Map<string, { x: number; y: number }>;
 const betweenColumns = 44;
 const betweenNodes = 16;
 
-export function inColumns(graph: Graph, sizes: ReadonlyMap<string, Size>): Positions {
+/** `down`: in rows, each below the one before. */
+export function inColumns(graph: Graph, sizes: ReadonlyMap<string, Size>, down = false): Positions {
+    if (down) {
+        const turned = new Map([...sizes].map(([id, { width, height }]) => [id, { width: height, height: width }]));
+        return new Map([...inColumns(graph, turned)].map(([id, { x, y }]) => [id, { x: y, y: x }]));
+    }
     const behind = new Set(graph.edges.filter((edge) => edge.after).map((edge) => edge.to));
     const last = graph.nodes.reduce((most, node) => Math.max(most, node.level), 0);
     const columns = new Map<number, Graph['nodes']>();

@@ -20,11 +20,12 @@ const options = {
     'elk.spacing.componentComponent': '40',
 };
 
-export async function layOut(graph: Graph, sizes: ReadonlyMap<string, Size>): Promise<Positions> {
+/** From left to right, or `down`. */
+export async function layOut(graph: Graph, sizes: ReadonlyMap<string, Size>, down = false): Promise<Positions> {
     const known = new Set(graph.nodes.map((node) => node.id));
     const laid = await elk.layout({
         id: 'root',
-        layoutOptions: options,
+        layoutOptions: down ? { ...options, 'elk.direction': 'DOWN' } : options,
         children: graph.nodes.map((node): ElkNode => ({ id: node.id, ...sizes.get(node.id)! })),
         edges: graph.edges
             .filter((edge) => known.has(edge.from) && known.has(edge.to))
