@@ -1,0 +1,51 @@
+import { expect, expectAccessible, picture, settled, test, type Page } from './browser/test';
+import { scene, type Scene } from './browser/scene';
+
+interface Look {
+    name: string;
+    path: (there: Scene) => string;
+    /** Until it is there the page is not ready. */
+    shows: (page: Page) => Promise<void>;
+}
+
+const sees =
+    (text: string | RegExp) =>
+    (page: Page): Promise<void> =>
+        expect(page.locator('#main').getByText(text).first()).toBeVisible();
+
+const looks: Look[] = [{ name: 'overview', path: () => '/', shows: sees('orders') }];
+
+test.describe('each page', () => {
+    for (const one of looks)
+        test(`${one.name}: quiet, accessible, in both themes and on a phone`, async ({ page, open }) => {
+            await open(one.path(await scene()), 'admin');
+            await one.shows(page);
+            await settled(page);
+            await expectAccessible(page, `${one.name}, dark`);
+            await picture(page, `${one.name}-dark`);
+            await page.emulateMedia({ colorScheme: 'light' });
+            await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
+            await expectAccessible(page, `${one.name}, light`);
+            await picture(page, `${one.name}-light`);
+            await page.setViewportSize({ width: 390, height: 844 });
+            await settled(page);
+            await picture(page, `${one.name}-phone`);
+            const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+            expect(beyond, 'nothing is wider than a phone').toBeLessThanOrEqual(0);
+        });
+});
+
+test('the login: quiet and accessible in both themes', async ({ page }) => {
+    await page.goto('/');
+    await expect(page.getByLabel('Token', { exact: true })).toBeVisible();
+    await expectAccessible(page, 'login, dark');
+    await picture(page, 'login-dark');
+    await page.emulateMedia({ colorScheme: 'light' });
+    await expectAccessible(page, 'login, light');
+    await picture(page, 'login-light');
+});
+
+test('an address that is none says so', async ({ page, open }) => {
+    await open('/nowhere');
+    await expect(page.getByText('There is no such page')).toBeVisible();
+});
