@@ -1,6 +1,6 @@
 import { call, expect, settled, test, tokenOf, type Role } from './browser/test';
 
-const roles: Role[] = ['viewer', 'worker', 'operator', 'admin'];
+const roles: Role[] = ['viewer', 'operator', 'admin'];
 
 for (const role of roles)
     test(`a token of a ${role} logs in, says who it is, and out`, async ({ page, watched }) => {
@@ -33,11 +33,25 @@ test('a deep link is kept through the login', async ({ page }) => {
 test('a token that is revoked while somebody looks logs out and says why', async ({ page, watched }) => {
     watched.expectErrors(/401/);
     const name = `brief-${Date.now()}`;
-    const { body } = await call<{ token: string }>('admin', 'POST', '/tokens', { name, role: 'viewer' });
+    const { body } = await call<{ token: string }>('admin', 'POST', '/tokens', {
+        name,
+        role: 'viewer',
+    });
     await page.goto('/');
     await page.getByLabel('Token', { exact: true }).fill(body.token);
     await page.getByLabel('Token', { exact: true }).press('Enter');
     await settled(page);
     expect((await call('admin', 'DELETE', `/tokens/${name}`)).status).toBe(204);
-    await expect(page.getByText('no longer valid')).toBeVisible({ timeout: 30_000 });
+    await expect(page.getByText('no longer valid')).toBeVisible({
+        timeout: 30_000,
+    });
+});
+
+test('a token of a worker is told that it may not look', async ({ page }) => {
+    await page.goto('/');
+    await page.getByLabel('Token', { exact: true }).fill(tokenOf('worker'));
+    await page.getByLabel('Token', { exact: true }).press('Enter');
+    await expect(page.getByRole('alert')).toContainText('token for a worker');
+    expect(await page.evaluate(() => sessionStorage.length + localStorage.length)).toBe(0);
+    expect((await call('worker', 'GET', '/runs')).status).toBe(403);
 });

@@ -5,7 +5,10 @@ export type Role = 'viewer' | 'worker' | 'operator' | 'admin';
 
 export const home = (): string => process.env['ORCH_HTTP_URL']!;
 export const tokenOf = (role: Role): string => process.env[`ORCH_TOKEN_${role}`]!;
-export const sql = (text: string): string => execFileSync('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', text], { encoding: 'utf8' }).trim();
+export const sql = (text: string): string =>
+    execFileSync('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', text], {
+        encoding: 'utf8',
+    }).trim();
 
 export interface Answer<T> {
     status: number;
@@ -13,14 +16,27 @@ export interface Answer<T> {
 }
 
 /** As who; never throws for a status: tests want refusals, too. */
-export async function call<T = Record<string, never>>(who: Role | { token: string }, method: string, path: string, body?: unknown, at = home()): Promise<Answer<T>> {
+export async function call<T = Record<string, never>>(
+    who: Role | { token: string },
+    method: string,
+    path: string,
+    body?: unknown,
+    at = home(),
+): Promise<Answer<T>> {
     const response = await fetch(`${at}/api/v1${path}`, {
         method,
-        headers: { Authorization: `Bearer ${typeof who === 'string' ? tokenOf(who) : who.token}`, 'Content-Type': 'application/json', Accept: 'application/json' },
+        headers: {
+            Authorization: `Bearer ${typeof who === 'string' ? tokenOf(who) : who.token}`,
+            'Content-Type': 'application/json',
+            Accept: 'application/json',
+        },
         body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await response.text();
-    return { status: response.status, body: (text ? JSON.parse(text) : null) as T };
+    return {
+        status: response.status,
+        body: (text ? JSON.parse(text) : null) as T,
+    };
 }
 
 async function well<T>(who: Role, method: string, path: string, body?: unknown): Promise<T> {
@@ -46,7 +62,11 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 export const runReaches = (run: string, state: string, seconds = 30): Promise<void> =>
     until(`run ${run} is not ${state}`, async () => (await get<{ state: string }>(`/runs/${run}`)).state === state, seconds);
 export const taskReaches = (run: string, task: string, state: string, seconds = 30): Promise<void> =>
-    until(`task ${task} of ${run} is not ${state}`, async () => (await get<{ state: string }>(`/runs/${run}/tasks/${encodeURIComponent(task)}`)).state === state, seconds);
+    until(
+        `task ${task} of ${run} is not ${state}`,
+        async () => (await get<{ state: string }>(`/runs/${run}/tasks/${encodeURIComponent(task)}`)).state === state,
+        seconds,
+    );
 
 /** A fresh name each time: tests share their server. */
 let counter = 0;

@@ -21,7 +21,10 @@ const definitions = [
         tags: ['shop', 'daily'],
         tasks: {
             fetch: { command: 'echo \'{"orders":[1,2,3]}\'' },
-            price: { command: 'echo priced >&2; echo \'{"total":42.5}\'', dependencies: ['fetch'] },
+            price: {
+                command: 'echo priced >&2; echo \'{"total":42.5}\'',
+                dependencies: ['fetch'],
+            },
             stock: { noop: true, dependencies: ['fetch'] },
             ship: { command: 'echo shipped', dependencies: ['price', 'stock'] },
         },
@@ -33,7 +36,12 @@ const definitions = [
         defaults: { retry_delay_seconds: 0.05, retry_jitter: 0 },
         tasks: {
             check: { noop: true },
-            charge: { command: 'echo "card $CARD declined by the bank" >&2; exit 1', env: { CARD: '{{ input.card }}' }, retries: 1, dependencies: ['check'] },
+            charge: {
+                command: 'echo "card $CARD declined by the bank" >&2; exit 1',
+                env: { CARD: '{{ input.card }}' },
+                retries: 1,
+                dependencies: ['check'],
+            },
             receipt: { noop: true, dependencies: ['charge'] },
         },
     },
@@ -48,7 +56,13 @@ const definitions = [
                     form: {
                         type: 'object',
                         required: ['ticket'],
-                        properties: { ticket: { type: 'string', title: 'Change ticket' }, canary: { type: 'boolean', title: 'As a canary first' } },
+                        properties: {
+                            ticket: { type: 'string', title: 'Change ticket' },
+                            canary: {
+                                type: 'boolean',
+                                title: 'As a canary first',
+                            },
+                        },
                     },
                 },
                 dependencies: ['build'],
@@ -59,22 +73,44 @@ const definitions = [
     {
         id: 'payments',
         name: 'Wait for payment',
-        tasks: { paid: { signal: { name: 'paid', timeout_seconds: 86400 } }, thank: { noop: true, dependencies: ['paid'] } },
+        tasks: {
+            paid: { signal: { name: 'paid', timeout_seconds: 86400 } },
+            thank: { noop: true, dependencies: ['paid'] },
+        },
     },
-    { id: 'reminders', name: 'Remind next week', tasks: { rest: { sleep: 604800 }, remind: { noop: true, dependencies: ['rest'] } } },
+    {
+        id: 'reminders',
+        name: 'Remind next week',
+        tasks: {
+            rest: { sleep: 604800 },
+            remind: { noop: true, dependencies: ['rest'] },
+        },
+    },
     { id: 'crawl', name: 'Crawl', tasks: { slow: { command: 'sleep 600' } } },
-    { id: 'reports', name: 'Reports', tasks: { render: { command: 'echo report', queue: 'reports' } } },
+    {
+        id: 'reports',
+        name: 'Reports',
+        tasks: { render: { command: 'echo report', queue: 'reports' } },
+    },
     {
         id: 'rates',
         name: 'Exchange rates',
-        tasks: { ask: { command: 'echo "503 from the exchange" >&2; exit 1', circuit: { name: 'exchange', failures: 1, open_seconds: 3600 } } },
+        tasks: {
+            ask: {
+                http: { url: 'http://127.0.0.1:9/rates' },
+                circuit: { name: 'exchange', failures: 1, open_seconds: 3600 },
+            },
+        },
     },
 ];
 
 async function make(): Promise<Scene> {
     for (const one of definitions) await register(one);
     const runs = await Promise.all([
-        trigger('orders', { input: { day: '2026-01-31' }, tags: { team: 'shop' } }),
+        trigger('orders', {
+            input: { day: '2026-01-31' },
+            tags: { team: 'shop' },
+        }),
         trigger('charges', { input: { card: '4000-0001' } }),
         trigger('crawl'),
         trigger('release', { input: { version: '2.4.0' } }),
@@ -93,9 +129,26 @@ async function make(): Promise<Scene> {
     await runReaches(failed, 'failed');
     await taskReaches(running, 'slow', 'running');
     await taskReaches(approval, 'sign_off', 'waiting');
-    await act(`/runs/${payment}/signal`, { name: 'invoice', payload: { number: 'A-1', amount: 12.5 } });
+    await act(`/runs/${payment}/signal`, {
+        name: 'invoice',
+        payload: { number: 'A-1', amount: 12.5 },
+    });
     await until('no circuit opens', async () => (await get<{ items: { state: string }[] }>('/circuits')).items.some((one) => one.state === 'open'));
-    await call('admin', 'POST', '/hooks', { hook: 'pushed', workflow: 'orders', input: { day: '{{ body.day }}' } });
-    await call('admin', 'POST', '/notifications', { name: 'pager', url: 'https://pager.example/hook', events: ['run_failed', 'dead_letter'] });
-    return { succeeded, failed, running, approval, letter: Number(sql(`select id from orch.dead_letters where run_id = '${failed}'`)) };
+    await call('admin', 'POST', '/hooks', {
+        hook: 'pushed',
+        workflow: 'orders',
+        input: { day: '{{ body.day }}' },
+    });
+    await call('admin', 'POST', '/notifications', {
+        name: 'pager',
+        url: 'https://pager.example/hook',
+        events: ['run_failed', 'dead_letter'],
+    });
+    return {
+        succeeded,
+        failed,
+        running,
+        approval,
+        letter: Number(sql(`select id from orch.dead_letters where run_id = '${failed}'`)),
+    };
 }

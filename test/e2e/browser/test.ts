@@ -28,7 +28,11 @@ export const test = base.extend<Given>({
             await context.exposeBinding('orchTestRefused', (_, text: string) => void problems.push(`refused by the policy: ${text}`));
             await context.addInitScript(() =>
                 document.addEventListener('securitypolicyviolation', (event) =>
-                    (window as unknown as { orchTestRefused: (text: string) => void }).orchTestRefused(`${event.violatedDirective} ${event.blockedURI}`),
+                    (
+                        window as unknown as {
+                            orchTestRefused: (text: string) => void;
+                        }
+                    ).orchTestRefused(`${event.violatedDirective} ${event.blockedURI}`),
                 ),
             );
             context.on('request', (request) => {
@@ -41,7 +45,9 @@ export const test = base.extend<Given>({
                 if (message.type() === 'error') problems.push(`console: ${message.text()} (${message.location().url})`);
             });
             context.on('weberror', (error) => problems.push(`thrown: ${error.error().stack ?? String(error.error())}`));
-            await use({ expectErrors: (...patterns) => void expected.push(...patterns) });
+            await use({
+                expectErrors: (...patterns) => void expected.push(...patterns),
+            });
             expect(
                 problems.filter((one) => !expected.some((pattern) => pattern.test(one))),
                 'what no page should do',
@@ -78,7 +84,13 @@ export async function expectAccessible(page: Page, where: string): Promise<void>
     const found = await new AxeBuilder({ page }).analyze();
     const faults = found.violations
         .filter((one) => one.impact === 'serious' || one.impact === 'critical')
-        .map((one) => `${one.id} (${one.impact}): ${one.nodes.map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`).slice(0, 4).join(' | ')}`);
+        .map(
+            (one) =>
+                `${one.id} (${one.impact}): ${one.nodes
+                    .map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`)
+                    .slice(0, 4)
+                    .join(' | ')}`,
+        );
     expect(faults, `axe on ${where}`).toEqual([]);
 }
 
