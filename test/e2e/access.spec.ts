@@ -15,7 +15,9 @@ test('a viewer is offered nothing that changes anything', async ({ page, open })
         await open(path, 'viewer');
         await settled(page);
         await expect(
-            page.locator('#main').getByRole('button', { name: /redrive|discard|approve|reject|send|close exchange|make|remove|tell|revoke/i }),
+            page.locator('#main').getByRole('button', {
+                name: /redrive|discard|approve|reject|send|close exchange|make|remove|tell|revoke/i,
+            }),
         ).toHaveCount(0);
     }
     await open('/admin', 'viewer');
@@ -48,13 +50,22 @@ test('what a viewer and an operator may not do is refused when they try it by th
 test('a token that lost its rights sees the refusal where it acts', async ({ page, open, watched }) => {
     watched.expectErrors(/403/);
     const workflow = fresh('asks');
-    await register({ id: workflow, tasks: { ask: { approval: { roles: ['orch_admin'] } } } });
+    await register({
+        id: workflow,
+        tasks: { ask: { approval: { roles: ['orch_admin'] } } },
+    });
     const run = await trigger(workflow);
     await taskReaches(run, 'ask', 'waiting');
     await open('/approvals', 'operator');
     const row = page.getByRole('row').filter({ hasText: run.slice(-12) });
     await expect(row).toContainText('not yours');
-    expect((await call('operator', 'POST', `/runs/${run}/approve`, { task: 'ask' })).status).toBe(403);
+    expect(
+        (
+            await call('operator', 'POST', `/runs/${run}/approve`, {
+                task: 'ask',
+            })
+        ).status,
+    ).toBe(403);
     expect((await call('admin', 'POST', `/runs/${run}/approve`, { task: 'ask' })).status).toBe(204);
     await runReaches(run, 'succeeded');
     await expect(row).toHaveCount(0);

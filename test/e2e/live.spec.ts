@@ -20,7 +20,9 @@ test('a page goes on by itself once its bridge has been killed and is back', asy
         const missed = await trigger(workflow);
         await runReaches(missed, 'succeeded');
         bridge = await startBridge(port);
-        await expect(light).toHaveAttribute('data-status', 'live', { timeout: 40_000 });
+        await expect(light).toHaveAttribute('data-status', 'live', {
+            timeout: 40_000,
+        });
         await expect(page.locator(`a[href="/runs/${missed}"]`)).toBeVisible();
         const next = await trigger(workflow);
         await expect(page.locator(`a[href="/runs/${next}"]`)).toBeVisible();
@@ -73,7 +75,10 @@ test('a dead letter comes into the open list by itself', async ({ page, open }) 
     await open('/dead-letters');
     await settled(page);
     const workflow = fresh('breaks');
-    await register({ id: workflow, tasks: { only: { command: 'exit 3', retries: 0 } } });
+    await register({
+        id: workflow,
+        tasks: { only: { command: 'exit 3', retries: 0 } },
+    });
     await runReaches(await trigger(workflow), 'failed');
     await expect(page.getByRole('row').filter({ hasText: workflow })).toBeVisible();
 });

@@ -34,7 +34,10 @@ test('dead letters: found by filter, told with attempts, discarded one by one an
     await expect(rows).toHaveCount(3);
     const id = sql(`select id from orch.dead_letters where run_id = '${first}'`);
     await open(`/dead-letters?workflow=${workflow}&letter=${id}`);
-    const detail = page.getByRole('region', { name: 'Dead letter', exact: true });
+    const detail = page.getByRole('region', {
+        name: 'Dead letter',
+        exact: true,
+    });
     await expect(detail).toContainText('no pass for pay');
     await expect(detail.getByRole('row')).toHaveCount(3);
     await detail.getByRole('button', { name: 'Discard' }).click();
@@ -63,7 +66,11 @@ test('a dead letter is redriven with another input, and its run succeeds', async
     const workflow = fresh('pays');
     const [run] = await letters(workflow, 1);
     const id = sql(`select id from orch.dead_letters where run_id = '${run}'`);
-    await register({ id: workflow, defaults: retries, tasks: { pay: { noop: true } } });
+    await register({
+        id: workflow,
+        defaults: retries,
+        tasks: { pay: { noop: true } },
+    });
     await open(`/dead-letters?letter=${id}`);
     await page.getByRole('button', { name: 'Redrive', exact: true }).click();
     await dialog(page).getByLabel('With another input').check();
@@ -100,7 +107,10 @@ test('an approval is given with its form and a comment, and another is refused',
                     form: {
                         type: 'object',
                         required: ['ticket'],
-                        properties: { ticket: { type: 'string', title: 'Ticket' }, seats: { type: 'integer', title: 'Seats' } },
+                        properties: {
+                            ticket: { type: 'string', title: 'Ticket' },
+                            seats: { type: 'integer', title: 'Seats' },
+                        },
                     },
                 },
             },
@@ -135,7 +145,10 @@ test('an approval is given with its form and a comment, and another is refused',
 
 test('a signal is sent, and the run that waits for it goes on', async ({ page, open }) => {
     const workflow = fresh('hears');
-    await register({ id: workflow, tasks: { hear: { signal: { name: 'paid' } } } });
+    await register({
+        id: workflow,
+        tasks: { hear: { signal: { name: 'paid' } } },
+    });
     const run = await trigger(workflow);
     await taskReaches(run, 'hear', 'waiting');
     await open('/signals');
@@ -166,7 +179,13 @@ test('an open circuit is shown and closed by hand', async ({ page, open }) => {
     const workflow = fresh('calls');
     await register({
         id: workflow,
-        tasks: { call: { http: { url: 'http://127.0.0.1:9/' }, circuit: { name: workflow, failures: 1, open_seconds: 3600 }, retry_delay_seconds: 0.05 } },
+        tasks: {
+            call: {
+                http: { url: 'http://127.0.0.1:9/' },
+                circuit: { name: workflow, failures: 1, open_seconds: 3600 },
+                retry_delay_seconds: 0.05,
+            },
+        },
     });
     await trigger(workflow);
     await until('the circuit does not open', () => sql(`select state from orch.circuits where circuit = '${workflow}'`) === 'open');
@@ -183,11 +202,17 @@ test('a worker shows what it holds, and is lost once it was killed', async ({ pa
     const name = fresh('mortal');
     const worker = await startWorker(name, '--queue', name);
     try {
-        await register({ id: name, tasks: { long: { command: 'sleep 60', queue: name, retries: 0 } } });
+        await register({
+            id: name,
+            tasks: { long: { command: 'sleep 60', queue: name, retries: 0 } },
+        });
         const run = await trigger(name);
         await taskReaches(run, 'long', 'running');
         await open(`/workers?worker=${name}`);
-        const detail = page.getByRole('region', { name: 'Worker', exact: true });
+        const detail = page.getByRole('region', {
+            name: 'Worker',
+            exact: true,
+        });
         await expect(detail.getByRole('link', { name: 'long' })).toHaveAttribute('href', `/runs/${run}?task=long`);
         await end(worker, 'SIGKILL');
         await expect(detail).toContainText('lost', { timeout: 30_000 });

@@ -15,19 +15,39 @@ const sees =
 
 const looks: Look[] = [
     { name: 'overview', path: () => '/', shows: sees('orders') },
-    { name: 'dead-letters', path: () => '/dead-letters', shows: sees('charge') },
-    { name: 'dead-letter', path: ({ letter }) => `/dead-letters?letter=${letter}`, shows: sees('declined by the bank') },
+    {
+        name: 'dead-letters',
+        path: () => '/dead-letters',
+        shows: sees('charge'),
+    },
+    {
+        name: 'dead-letter',
+        path: ({ letter }) => `/dead-letters?letter=${letter}`,
+        shows: sees('declined by the bank'),
+    },
     { name: 'approvals', path: () => '/approvals', shows: sees('sign_off') },
     { name: 'signals', path: () => '/signals', shows: sees('invoice') },
     { name: 'timers', path: () => '/timers', shows: sees('has slept enough') },
     { name: 'workers', path: () => '/workers', shows: sees('steady') },
-    { name: 'worker', path: () => '/workers?worker=steady', shows: sees('slow') },
+    {
+        name: 'worker',
+        path: () => '/workers?worker=steady',
+        shows: sees('slow'),
+    },
     { name: 'queues', path: () => '/queues', shows: sees('reports') },
     { name: 'circuits', path: () => '/circuits', shows: sees('exchange') },
     { name: 'tokens', path: () => '/admin', shows: sees('viewer') },
     { name: 'hooks', path: () => '/admin?tab=hooks', shows: sees('pushed') },
-    { name: 'notifications', path: () => '/admin?tab=notifications&notification=pager', shows: sees('pager.example') },
-    { name: 'audit', path: () => '/admin?tab=audit', shows: sees(/token|hook|definition|register/i) },
+    {
+        name: 'notifications',
+        path: () => '/admin?tab=notifications&notification=pager',
+        shows: sees('pager.example'),
+    },
+    {
+        name: 'audit',
+        path: () => '/admin?tab=audit',
+        shows: sees(/token|hook|definition|register/i),
+    },
 ];
 
 test.describe('each page', () => {

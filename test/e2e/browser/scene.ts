@@ -108,8 +108,14 @@ async function make(): Promise<Scene> {
     for (const one of definitions) await register(one);
     // By a key each: whoever comes later, in a process of its own, finds the same runs.
     const begin = (workflow: string, no: number, request: Record<string, unknown> = {}): Promise<string> =>
-        trigger(workflow, { ...request, idempotency_key: `scene ${workflow} ${no}` });
-    const succeeded = await begin('orders', 1, { input: { day: '2026-01-31' }, tags: { team: 'shop' } });
+        trigger(workflow, {
+            ...request,
+            idempotency_key: `scene ${workflow} ${no}`,
+        });
+    const succeeded = await begin('orders', 1, {
+        input: { day: '2026-01-31' },
+        tags: { team: 'shop' },
+    });
     const failed = await begin('charges', 1, { input: { card: '4000-0001' } });
     const running = await begin('crawl', 1);
     const approval = await begin('release', 1, { input: { version: '2.4.0' } });
