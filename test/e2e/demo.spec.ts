@@ -13,6 +13,9 @@ const demo = (command: string): string =>
     execFileSync('bash', ['-c', `set -euo pipefail; . examples/demo/lib.sh; ${command}`], { cwd: root, env, encoding: 'utf8' }).trim();
 const demoSql = (text: string): string => demo(`cluster_environment "$(readlink "$here"/socket)" "$(cat "$here"/port)" demo; sql "${text}"`);
 
+// Each goes on from what the one before has left.
+test.describe.configure({ mode: 'serial' });
+
 let address = '';
 let token = '';
 
@@ -31,15 +34,12 @@ test.beforeEach(async ({ page }) => {
 });
 
 test('the demo: it is loaded, and its run goes live through graph and timeline', async ({ page }) => {
-    await page.goto(`${address}/workflows`);
-    await page
-        .getByRole('button', { name: 'Load the demo' })
-        .or(page.getByRole('button', { name: 'Load demo' }))
-        .first()
-        .click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Load the demo' }).click();
+    await page.goto(address);
+    await page.getByRole('button', { name: 'Keyboard help' }).click();
+    await page.getByRole('button', { name: 'Load the demo …' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Load the demo', exact: true }).click();
     await expect(page).toHaveURL(/\/runs\?tag=demo/);
-    await expect(page.getByText('demo_sales').first()).toBeVisible();
+    await expect(page.getByRole('row').filter({ hasText: 'demo_sales' }).first()).toBeVisible();
     const { body } = await call<{ items: { run_id: string; state: string }[] }>({ token }, 'GET', '/runs?workflow=demo_sales', undefined, address);
     const run = body.items.find((one) => one.state === 'running')!.run_id;
     await page.goto(`${address}/runs/${run}`);

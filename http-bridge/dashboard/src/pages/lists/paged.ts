@@ -3,7 +3,7 @@ import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { get, type Query } from '../../api/client';
 import type { Page } from '../../api/types';
-import { useFeed } from '../../app/useFeed';
+import { useFeed, useFeedStatus } from '../../app/useFeed';
 
 export interface Paged<Row> {
     rows: Row[];
@@ -47,7 +47,7 @@ export function useRefresh(paths: readonly string[], kinds: readonly string[]): 
     const refresh = (): void => {
         timer.current ??= setTimeout(() => {
             timer.current = undefined;
-            for (const path of paths) void client.invalidateQueries({ queryKey: [path] });
+            for (const path of paths) void client.invalidateQueries({ queryKey: [path] }, { cancelRefetch: false });
         }, 1000);
     };
     useEffect(
@@ -57,5 +57,10 @@ export function useRefresh(paths: readonly string[], kinds: readonly string[]): 
         },
         [],
     );
-    useFeed({ path: '/events', query: { kind: kinds.join(',') }, onEvents: refresh, onResume: refresh });
+    useFeed({ path: '/events', query: { kind: kinds.join(',') }, onEvents: refresh });
+    // What happened between the answer to the list and the beginning of the stream, or while that was cut off.
+    const live = useFeedStatus() === 'live';
+    useEffect(() => {
+        if (live) refresh();
+    }, [live]);
 }
