@@ -33,7 +33,9 @@ test.beforeEach(async ({ page }) => {
     await page.addInitScript((mine) => sessionStorage.setItem('orch.token', mine), token);
 });
 
-test('the demo: it is loaded, and its run goes live through graph and timeline', async ({ page }) => {
+test('the demo: it is loaded, and its run goes live through graph and timeline', async ({ page, watched }) => {
+    // Its SQL task is left out where the bridge's role may not log in.
+    watched.expectErrors(/409/);
     await page.goto(address);
     await page.getByRole('button', { name: 'Keyboard help' }).click();
     await page.getByRole('button', { name: 'Load the demo …' }).click();

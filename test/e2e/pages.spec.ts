@@ -15,39 +15,31 @@ const sees =
 
 const looks: Look[] = [
     { name: 'overview', path: () => '/', shows: sees('orders') },
-    {
-        name: 'dead-letters',
-        path: () => '/dead-letters',
-        shows: sees('charge'),
-    },
-    {
-        name: 'dead-letter',
-        path: ({ letter }) => `/dead-letters?letter=${letter}`,
-        shows: sees('declined by the bank'),
-    },
+    { name: 'runs', path: () => '/runs', shows: sees('charges') },
+    { name: 'run', path: ({ succeeded }) => `/runs/${succeeded}`, shows: sees('ship') },
+    { name: 'run-failed', path: ({ failed }) => `/runs/${failed}?task=charge`, shows: sees('declined by the bank') },
+    { name: 'run-waits', path: ({ approval }) => `/runs/${approval}?task=sign_off`, shows: sees('sign_off') },
+    { name: 'run-tasks', path: ({ failed }) => `/runs/${failed}?view=tasks`, shows: sees('charge') },
+    { name: 'run-events', path: ({ failed }) => `/runs/${failed}?view=events`, shows: sees('charge') },
+    { name: 'run-logs', path: ({ failed }) => `/runs/${failed}?view=logs`, shows: sees('declined by the bank') },
+    { name: 'run-data', path: ({ succeeded }) => `/runs/${succeeded}?view=data`, shows: sees('2026-01-31') },
+    { name: 'workflows', path: () => '/workflows', shows: sees('orders') },
+    { name: 'workflow', path: () => '/workflows/orders', shows: sees('ship') },
+    { name: 'workflow-edit', path: () => '/workflows/orders/edit', shows: sees('orders') },
+    { name: 'workflow-new', path: () => '/new-workflow', shows: sees(/definition/i) },
+    { name: 'dead-letters', path: () => '/dead-letters', shows: sees('charge') },
+    { name: 'dead-letter', path: ({ letter }) => `/dead-letters?letter=${letter}`, shows: sees('declined by the bank') },
     { name: 'approvals', path: () => '/approvals', shows: sees('sign_off') },
     { name: 'signals', path: () => '/signals', shows: sees('invoice') },
     { name: 'timers', path: () => '/timers', shows: sees('has slept enough') },
     { name: 'workers', path: () => '/workers', shows: sees('steady') },
-    {
-        name: 'worker',
-        path: () => '/workers?worker=steady',
-        shows: sees('slow'),
-    },
+    { name: 'worker', path: () => '/workers?worker=steady', shows: sees('slow') },
     { name: 'queues', path: () => '/queues', shows: sees('reports') },
     { name: 'circuits', path: () => '/circuits', shows: sees('exchange') },
     { name: 'tokens', path: () => '/admin', shows: sees('viewer') },
     { name: 'hooks', path: () => '/admin?tab=hooks', shows: sees('pushed') },
-    {
-        name: 'notifications',
-        path: () => '/admin?tab=notifications&notification=pager',
-        shows: sees('pager.example'),
-    },
-    {
-        name: 'audit',
-        path: () => '/admin?tab=audit',
-        shows: sees(/token|hook|definition|register/i),
-    },
+    { name: 'notifications', path: () => '/admin?tab=notifications&notification=pager', shows: sees('pager.example') },
+    { name: 'audit', path: () => '/admin?tab=audit', shows: sees(/token|hook|definition|register/i) },
 ];
 
 test.describe('each page', () => {

@@ -1,7 +1,7 @@
 // Tasks that wait for a person, who has waited longest first.
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { Link, useLocation } from 'wouter';
+import { useLocation } from 'wouter';
 import { segment } from '../../api/client';
 import type { Approval, Me } from '../../api/types';
 import { mayDo, useSession } from '../../app/session';
@@ -30,10 +30,7 @@ export default function Approvals() {
             width: 'minmax(150px, 2fr)',
             cell: (one) => (
                 <span title={`${one.workflow} · ${one.task_id}`}>
-                    {one.task_id}{' '}
-                    <Link href={`/workflows/${segment(one.workflow)}`} className="faint">
-                        {one.workflow}
-                    </Link>
+                    {one.task_id} <span className="faint">{one.workflow}</span>
                 </span>
             ),
         },
