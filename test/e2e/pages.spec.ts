@@ -11,7 +11,7 @@ interface Look {
 const sees =
     (text: string | RegExp) =>
     (page: Page): Promise<void> =>
-        expect(page.locator('#main').getByText(text).first()).toBeVisible();
+        expect(page.locator('#main').getByText(text).filter({ visible: true }).first()).toBeVisible();
 
 const looks: Look[] = [
     { name: 'overview', path: () => '/', shows: sees('orders') },

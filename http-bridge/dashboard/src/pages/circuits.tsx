@@ -35,8 +35,8 @@ export default function Circuits() {
         [circuits.data],
     );
     const columns: Column<Circuit>[] = [
-        { id: 'circuit', title: 'Circuit', width: 'minmax(110px, 1fr)', cell: (one) => one.circuit },
-        { id: 'state', title: 'State', width: '120px', cell: (one) => <StateBadge state={one.state} /> },
+        { id: 'circuit', title: 'Circuit', width: 'minmax(84px, 1fr)', cell: (one) => one.circuit },
+        { id: 'state', title: 'State', width: '100px', cell: (one) => <StateBadge state={one.state} /> },
         { id: 'failures', title: 'Failures in a row', width: '120px', align: 'right', wide: true, cell: (one) => formatCount(one.failures_in_row) },
         { id: 'opened', title: 'Opened', width: '96px', align: 'right', wide: true, cell: (one) => <Time at={one.opened_at} /> },
         {
@@ -50,7 +50,7 @@ export default function Circuits() {
         {
             id: 'waiting',
             title: 'Tasks wait',
-            width: '88px',
+            width: '86px',
             align: 'right',
             cell: (one) => (one.waiting === 0 ? <span className="faint">0</span> : formatCount(one.waiting)),
         },
@@ -59,7 +59,7 @@ export default function Circuits() {
                   {
                       id: 'reset',
                       title: <span className="sr-only">Reset</span>,
-                      width: '84px',
+                      width: '82px',
                       align: 'right',
                       cell: (one) =>
                           one.state !== 'closed' && (

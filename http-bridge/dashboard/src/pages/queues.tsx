@@ -16,11 +16,11 @@ export default function Queues() {
     const deepest = Math.max(1, ...rows.map((one) => one.ready));
     const count = (n: number): React.ReactNode => (n === 0 ? <span className="faint">0</span> : formatCount(n));
     const columns: Column<Queue>[] = [
-        { id: 'queue', title: 'Queue', width: 'minmax(120px, 1fr)', cell: (one) => one.queue },
+        { id: 'queue', title: 'Queue', width: 'minmax(90px, 1fr)', cell: (one) => one.queue },
         {
             id: 'ready',
             title: 'Ready',
-            width: 'minmax(90px, 220px)',
+            width: 'minmax(84px, 220px)',
             cell: (one) => (
                 <span className="row">
                     <span style={{ minWidth: '5ch', textAlign: 'right' }}>{count(one.ready)}</span>
@@ -33,7 +33,7 @@ export default function Queues() {
         {
             id: 'oldest',
             title: 'Oldest waits',
-            width: '96px',
+            width: '94px',
             align: 'right',
             cell: (one) => (one.oldest_ready_at ? <Duration from={one.oldest_ready_at} /> : <span className="faint">–</span>),
         },
@@ -42,7 +42,7 @@ export default function Queues() {
         {
             id: 'workers',
             title: 'Workers',
-            width: '84px',
+            width: '76px',
             align: 'right',
             cell: (one) =>
                 one.workers === 0 && one.ready > 0 ? (

@@ -145,12 +145,12 @@ export default function Workers() {
     const chosen = read('worker');
     const shown = all.rows.find((one) => one.worker === chosen);
     const columns: Column<Worker>[] = [
-        { id: 'worker', title: 'Worker', width: 'minmax(130px, 2fr)', cell: (one) => <span title={one.worker}>{one.worker}</span> },
-        { id: 'state', title: 'State', width: '104px', cell: (one) => <StateBadge state={one.state} /> },
+        { id: 'worker', title: 'Worker', width: 'minmax(90px, 2fr)', cell: (one) => <span title={one.worker}>{one.worker}</span> },
+        { id: 'state', title: 'State', width: '100px', cell: (one) => <StateBadge state={one.state} /> },
         {
             id: 'running',
             title: 'Holds',
-            width: '64px',
+            width: '58px',
             align: 'right',
             cell: (one) => (one.running === 0 ? <span className="faint">0</span> : formatCount(one.running)),
         },
@@ -179,7 +179,7 @@ export default function Workers() {
                   { id: 'version', title: 'Version', width: '90px', wide: true, cell: (one) => one.version ?? <span className="faint">–</span> },
                   { id: 'started', title: 'Registered', width: '88px', align: 'right', wide: true, cell: (one) => <Time at={one.started_at} /> },
               ] satisfies Column<Worker>[])),
-        { id: 'seen', title: 'Last heard of', width: '96px', align: 'right', cell: (one) => <Time at={one.last_seen_at} /> },
+        { id: 'seen', title: 'Heard of', width: '84px', align: 'right', cell: (one) => <Time at={one.last_seen_at} /> },
     ];
     return (
         <>

@@ -100,7 +100,7 @@ export function Hooks() {
             wide: true,
             cell: (one) => <span className="mono muted">/api/v1/hooks/{one.hook}</span>,
         },
-        { id: 'format', title: 'Signed', width: '96px', wide: true, cell: (one) => one.signature_header ?? one.format },
+        { id: 'format', title: 'Signed', width: '96px', wide: true, cell: (one) => (one.format === 'hex' ? one.signature_header : one.format) },
         { id: 'created', title: 'Made', width: '84px', align: 'right', wide: true, cell: (one) => <Time at={one.created_at} /> },
         { id: 'by', title: 'By', width: 'minmax(80px, 1fr)', wide: true, cell: (one) => <span className="muted">{one.created_by}</span> },
         ...(may

@@ -62,18 +62,18 @@ export function Tokens() {
         {
             id: 'name',
             title: 'Name',
-            width: 'minmax(110px, 2fr)',
+            width: 'minmax(86px, 2fr)',
             cell: (one) => (
                 <>
                     {one.name} {one.name === mine && !one.revoked_at && <span className="faint">yours</span>}
                 </>
             ),
         },
-        { id: 'role', title: 'Role', width: '92px', cell: (one) => one.role },
+        { id: 'role', title: 'Role', width: '84px', cell: (one) => one.role },
         {
             id: 'state',
             title: 'State',
-            width: '100px',
+            width: '94px',
             cell: (one) => {
                 const state = tokenState(one, Date.now());
                 return (
@@ -97,7 +97,7 @@ export function Tokens() {
         {
             id: 'actions',
             title: <span className="sr-only">Revoke</span>,
-            width: '92px',
+            width: '88px',
             align: 'right',
             cell: (one) =>
                 !one.revoked_at && (

@@ -44,11 +44,11 @@ export default function DeadLetters() {
     const set = (name: keyof Filter) => (value: string) => write({ [name]: value === 'open' && name === 'resolution' ? null : value, letter: null });
 
     const columns: Column<DeadLetter>[] = [
-        { id: 'state', title: 'State', width: '112px', cell: (one) => <StateBadge state={one.resolution ?? one.state} /> },
+        { id: 'state', title: 'State', width: '96px', cell: (one) => <StateBadge state={one.resolution ?? one.state} /> },
         {
             id: 'task',
             title: 'Task',
-            width: letter ? 'minmax(120px, 1fr)' : 'minmax(140px, 1fr)',
+            width: letter ? 'minmax(120px, 1fr)' : 'minmax(120px, 1fr)',
             cell: (one) => (
                 <span title={`${one.workflow} · ${one.task_id}`}>
                     {one.task_id} <span className="faint">{one.workflow}</span>
