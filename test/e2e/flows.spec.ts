@@ -19,10 +19,10 @@ test('definitions are dropped on the page, looked through and stored', async ({ 
     await settled(page);
     await drop(page, { 'bad.yaml': `id: ${bad}\ntasks:\n  a: { noop: true, dependencies: [nowhere] }\n` });
     await expect(dialog(page)).toContainText('nowhere');
-    await expect(dialog(page).getByRole('button', { name: 'Store' })).toBeDisabled();
+    await expect(dialog(page).getByRole('button', { name: 'Store', exact: true })).toBeDisabled();
     await page.keyboard.press('Escape');
     await drop(page, { 'good.json': JSON.stringify({ id: good, tasks: { a: { noop: true } } }) });
-    await dialog(page).getByRole('button', { name: 'Store' }).click();
+    await dialog(page).getByRole('button', { name: 'Store', exact: true }).click();
     await expect(page).toHaveURL(new RegExp(`/workflows/${good}$`));
     expect((await call('viewer', 'GET', `/workflows/${good}`)).status).toBe(200);
     expect((await call('viewer', 'GET', `/workflows/${bad}`)).status).toBe(404);

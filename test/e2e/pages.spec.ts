@@ -13,9 +13,14 @@ const sees =
     (page: Page): Promise<void> =>
         expect(page.locator('#main').getByText(text).filter({ visible: true }).first()).toBeVisible();
 
+const has =
+    (selector: string) =>
+    (page: Page): Promise<void> =>
+        expect(page.locator('#main').locator(selector).first()).toBeVisible();
+
 const looks: Look[] = [
-    { name: 'overview', path: () => '/', shows: sees('orders') },
-    { name: 'runs', path: () => '/runs', shows: sees('charges') },
+    { name: 'overview', path: () => '/', shows: has('a[href^="/runs/"]') },
+    { name: 'runs', path: () => '/runs', shows: has('[role=row][aria-selected]') },
     { name: 'run', path: ({ succeeded }) => `/runs/${succeeded}`, shows: sees('ship') },
     { name: 'run-failed', path: ({ failed }) => `/runs/${failed}?task=charge`, shows: sees('declined by the bank') },
     { name: 'run-waits', path: ({ approval }) => `/runs/${approval}?task=sign_off`, shows: sees('sign_off') },

@@ -63,7 +63,7 @@ export default function Approvals() {
         {
             id: 'actions',
             title: <span className="sr-only">Decide</span>,
-            width: '152px',
+            width: '166px',
             align: 'right',
             cell: (one) =>
                 may(one) ? (
