@@ -57,7 +57,7 @@ test.describe('each page', () => {
             await picture(page, `${one.name}-dark`);
             await page.emulateMedia({ colorScheme: 'light' });
             await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
-            await expectAccessible(page, `${one.name}, light`);
+            await expectAccessible(page, `${one.name}, light`, 'contrast');
             await picture(page, `${one.name}-light`);
             await page.setViewportSize({ width: 390, height: 844 });
             await settled(page);
@@ -73,7 +73,7 @@ test('the login: quiet and accessible in both themes', async ({ page }) => {
     await expectAccessible(page, 'login, dark');
     await picture(page, 'login-dark');
     await page.emulateMedia({ colorScheme: 'light' });
-    await expectAccessible(page, 'login, light');
+    await expectAccessible(page, 'login, light', 'contrast');
     await picture(page, 'login-light');
 });
 
