@@ -12,7 +12,7 @@ browser_packages()
 {
     local out
     (
-        cd "$node_root/test/e2e"
+        cd "$node_root/test/e2e" || exit
         PATH=$(dirname "$node"):$PATH
         if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
             out=$(PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund 2>&1) || { printf '%s\n' "$out" >&2; exit 1; }
