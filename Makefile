@@ -17,7 +17,7 @@ PG_MAJOR ?= 15
 packages = build-essential cmake pkg-config postgresql-$(PG_MAJOR) postgresql-server-dev-$(PG_MAJOR) postgresql-$(PG_MAJOR)-cron libpq-dev libkrb5-dev libssl-dev \
 	nlohmann-json3-dev libcurl4-openssl-dev libfyaml-dev libcli11-dev libspdlog-dev libhiredis-dev prometheus-cpp-dev libboost1.81-dev python3 python3-yaml python3-psycopg procps util-linux
 packages_of_tests = libgtest-dev openssl postgresql-$(PG_MAJOR)-pgtap postgresql-$(PG_MAJOR)-plpgsql-check libtap-parser-sourcehandler-pgtap-perl \
-	clang-format-16 clang-tidy-16 shellcheck python3-mypy python3-pyflakes redis-server pgbouncer curl jq python3-jsonschema prometheus python3-prometheus-client
+	clang-format-16 clang-tidy-16 shellcheck python3-mypy python3-pyflakes redis-server pgbouncer curl jq python3-jsonschema prometheus python3-prometheus-client chromium
 packages_of_soak = clang-16 libclang-rt-16-dev xxd sqlsmith
 # Node and npm are Debian's only where nobody else has brought them: worker-client/typescript/build looks for one of 20 or newer.
 wanted = $(packages) $(packages_of_tests) $(if $(shell command -v npm),,nodejs npm)

@@ -105,3 +105,21 @@ workers_fresh()
     for name in "$@"; do worker_up "$name"; done
     say "$# workers, leases of 3 s: $(for name in "$@"; do printf '%s (pid %s)  ' "$name" "$(worker_pid "$name")"; done)"
 }
+
+# All that a run of the demo needs.
+demo_up()
+{
+    title 'A private cluster, two workers and an HTTP bridge'
+    cluster_up
+    workers_fresh demo-1 demo-2
+    bridge_up
+
+    title 'The definition: examples/demo.yaml'
+    psql -Xq -v ON_ERROR_STOP=1 <<'END'
+set client_min_messages = warning;
+create table if not exists shop_day (day date primary key, prepared_at timestamptz not null default now(), closed_at timestamptz);
+create table if not exists shop_sale (day date, shop text, amount numeric not null, primary key (day, shop));
+END
+    orch register examples/demo.yaml | show
+    sql "select orch.graph('demo')" | show
+}

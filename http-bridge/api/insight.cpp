@@ -35,6 +35,11 @@ std::span<const Route> insight_routes()
               " order by w.worker limit $1::int) x",
               {word_in_query("state", {"alive", "draining", "lost", "stopped"})}),
          {"state", "limit", "cursor"}},
+        {http::verb::get, "/workers/{worker}/tasks", viewer, "listTasksOfWorker",
+         one("select json_build_object('items', coalesce((select json_agg(x) from (select t.run_id, r.workflow, t.task_id, t.attempt, t.queue, t.started_at,"
+             " t.progress from orch.tasks t join orch.runs r on r.run_id = t.run_id where t.state = 'running' and t.worker = w.worker"
+             " order by t.started_at, t.run_id, t.task_id limit 500) x), '[]'), 'next_cursor', null) from orch.workers w where w.worker = $1 limit 1",
+             {in_path("worker")}, "worker")},
         {http::verb::get, "/queues", viewer, "listQueues", items("select q from (select * from orch.queues q order by q.queue, q.tenant) q", {})},
         {http::verb::get, "/timers", viewer, "listTimers",
          page("select row_to_json(x), json_build_array(x.due_at, x.run_id, coalesce(x.task_id, '')) from (select t.* from orch.timers t where $2::jsonb is null"

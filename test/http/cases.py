@@ -318,6 +318,7 @@ CASES = {
         ]
     },
     "listWorkers": {"moves": True, "steps": [{"status": 200}, {"status": 200, "query": {"state": "stopped"}}]},
+    "listTasksOfWorker": {"moves": True, "steps": [{"status": 200, "path": {"worker": "sql"}}]},
     "listQueues": PAGE,
     "listTimers": {**PAGE, "moves": True},
     "listCircuits": {"empty_for_others": True, "steps": [{"status": 200, "then": items(lambda l: l[0]["circuit"] == "shop", "not the one")}]},

@@ -14,7 +14,7 @@ import { useFeedStatus } from './useFeed';
 
 const LoadDemo = lazy(async () => ({ default: (await import('../demo/LoadDemo')).LoadDemo }));
 
-const groups = ['main', 'Waiting', 'Capacity'] as const;
+const groups = ['main', 'Waiting', 'Capacity', 'Access'] as const;
 const inNav = pages.filter((page): page is PageEntry & { nav: NonNullable<PageEntry['nav']> } => page.nav !== undefined);
 
 /** The page of the sidebar that a path belongs to: that of a run is the list of runs. */

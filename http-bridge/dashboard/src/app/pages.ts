@@ -12,7 +12,7 @@ export interface PageEntry {
     /** Begins to load it, before it is shown. */
     load: () => Promise<unknown>;
     /** What stands in the sidebar; without it the page is reached from others. */
-    nav?: { group: 'main' | 'Waiting' | 'Capacity'; icon: IconName; /** behind `g` */ key: string };
+    nav?: { group: 'main' | 'Waiting' | 'Capacity' | 'Access'; icon: IconName; /** behind `g` */ key: string };
 }
 
 type Load = () => Promise<{ default: ComponentType<PageProps> }>;
@@ -25,6 +25,14 @@ export const pages: readonly PageEntry[] = [
     page('/new-workflow', 'New workflow', () => import('../pages/workflows/edit')),
     page('/workflows/:workflow/edit', 'Edit a workflow', () => import('../pages/workflows/edit')),
     page('/workflows/:workflow', 'Workflow', () => import('../pages/workflows/workflow')),
+    page('/dead-letters', 'Dead letters', () => import('../pages/deadLetters'), { group: 'main', icon: 'letters', key: 'd' }),
+    page('/approvals', 'Approvals', () => import('../pages/approvals'), { group: 'Waiting', icon: 'approvals', key: 'a' }),
+    page('/signals', 'Signals', () => import('../pages/signals'), { group: 'Waiting', icon: 'signals', key: 's' }),
+    page('/timers', 'Timers', () => import('../pages/timers'), { group: 'Waiting', icon: 'timers', key: 't' }),
+    page('/workers', 'Workers', () => import('../pages/workers'), { group: 'Capacity', icon: 'workers', key: 'k' }),
+    page('/queues', 'Queues', () => import('../pages/queues'), { group: 'Capacity', icon: 'queues', key: 'q' }),
+    page('/circuits', 'Circuits', () => import('../pages/circuits'), { group: 'Capacity', icon: 'circuits', key: 'c' }),
+    page('/admin', 'Administration', () => import('../pages/admin'), { group: 'Access', icon: 'access', key: 'x' }),
     page('/runs/:run', 'Run', () => import('../pages/run')),
 ];
 

@@ -47,6 +47,15 @@ function remembered(): Me | null {
 async function enter(token: string): Promise<void> {
     setCredentials({ token, onRefused: () => session.state === 'in' && logOut('The token is no longer valid: it was revoked or has expired.') });
     const me = await get<Me>('/me');
+    // The protocol of workers is all that it opens: it may not even look.
+    if (me.role === 'worker')
+        throw new ApiError({
+            type: 'about:blank',
+            title: 'This is a token for a worker: it takes tasks and brings results, but may not look at anything here.',
+            status: 403,
+            code: 'worker',
+            instance: '',
+        });
     if (session.state !== 'in' || JSON.stringify(session.me) !== JSON.stringify(me)) change({ state: 'in', me });
     (localStorage.getItem(key) === token ? localStorage : sessionStorage).setItem(meKey, JSON.stringify(me));
 }
@@ -72,12 +81,13 @@ export async function resume(): Promise<void> {
         if (me !== null && session.state === 'loading') change({ state: 'in', me });
         await entering;
     } catch (error) {
+        if (error instanceof ApiError && error.status === 403) return logOut(error.problem.title);
         if (error instanceof ApiError && error.status === 401) return logOut('The token is no longer valid: it was revoked or has expired.');
         if (session.state !== 'in') change({ state: 'away', error });
     }
 }
 
-const rank: Record<Role, number> = { viewer: 0, worker: 1, operator: 2, admin: 3 };
+const rank: Record<Role, number> = { worker: -1, viewer: 0, operator: 1, admin: 2 };
 export const mayDo = (me: Pick<Me, 'role'>, least: Role): boolean => rank[me.role] >= rank[least];
 
 /** Whether the role of who is logged in is at least this one: what it may not do is not offered. */

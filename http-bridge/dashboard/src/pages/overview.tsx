@@ -1,12 +1,12 @@
 // What goes on now: from the metrics, which cost the same however many runs there have been.
 import { useQuery } from '@tanstack/react-query';
-import { useCallback, useMemo } from 'react';
+import { useCallback, useEffect, useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
 import { get } from '../api/client';
 import { quantile, type Metrics } from '../api/metrics';
 import type { Check, Event, Page, Queue, Run, Worker } from '../api/types';
 import { useMetricsHistory } from '../app/metricsHistory';
-import { useFeed } from '../app/useFeed';
+import { useFeed, useFeedStatus } from '../app/useFeed';
 import { Chart, type Series } from '../charts/Chart';
 import { rates } from '../charts/rates';
 import {
@@ -308,6 +308,11 @@ function LatestRuns() {
         query: { kind: 'run_triggered,run_started,run_queued,run_cancel_requested,run_succeeded,run_failed,run_timed_out,run_cancelled,run_reopened' },
         onEvents,
     });
+    // What happened before the stream began, or while it was cut off and had no position to go on from.
+    const live = useFeedStatus() === 'live';
+    useEffect(() => {
+        if (live) void client.invalidateQueries({ queryKey: ['runs', 'latest'] }, { cancelRefetch: false });
+    }, [live, client]);
     if (runs.isPending) return <SkeletonRows count={8} />;
     if (runs.isError) return <Failure error={runs.error} onRetry={() => void runs.refetch()} />;
     if (runs.data.items.length === 0)
