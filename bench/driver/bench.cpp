@@ -74,10 +74,10 @@ double Bench::until_over(const std::string &name, Clock::time_point began, doubl
 /// W1's second half: workers that come to what waits.
 void Bench::drain_what_waits(const std::string &name, long tasks)
 {
-    Workers workers(clients_, batch_, "noop");
     costs_.begin();
     Line("drain").text("at", "begin").print();
     const auto began = Clock::now();
+    Workers workers(clients_, batch_, "noop");  // their connections are in the clock, as the peers' are
     workers.start(tasks);
     const double seconds = until_over(name, began, workers.wait(began));
     workers.finish();
