@@ -5,7 +5,7 @@ import { look, postmaster, shares } from './processor.mjs';
 
 const [, , workload, repetition, ...given] = process.argv;
 const options = Object.fromEntries(given.map((pair) => pair.split('=')));
-const { tag = '', driver = 'W1', ...rest } = options;
+const { tag = '', driver = { W5: 'W1', W6: 'W1' }[workload] ?? workload, ...rest } = options;
 const database = 'bench_orch';
 const sql = (statement, where = 'postgres') => execFileSync('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', where, '-c', statement], { encoding: 'utf8' }).trim();
 
@@ -13,7 +13,7 @@ sql(`drop database if exists ${database} with (force)`);
 sql(`create database ${database}`);
 sql('create extension orch', database);
 const line = { peer: 'orch', version: sql("select extversion from pg_extension where extname = 'orch'", database), workload, tag, rep: +repetition, options: rest, phases: {} };
-const child = spawn('orch-bench', [options.driver ?? workload, ...Object.entries(rest).map(([name, value]) => `${name}=${value}`)], {
+const child = spawn('orch-bench', [driver, ...Object.entries(rest).map(([name, value]) => `${name}=${value}`)], {
     env: { ...process.env, PGDATABASE: database, PGHOST: '127.0.0.1' }, stdio: ['ignore', 'pipe', 'inherit'],
 });
 let before = null;

@@ -5,7 +5,8 @@
 namespace orch_bench {
 
 Bench::Bench(Options options)
-    : options_(std::move(options)), clients_(static_cast<int>(options_.number("clients", 4))), batch_(static_cast<int>(options_.number("batch", 500))), costs_(database_)
+    : options_(std::move(options)), clients_(static_cast<int>(options_.number("clients", 4))), batch_(static_cast<int>(options_.number("batch", 500))),
+      costs_(database_)
 {
     database_.prepare("trigger_many", "select run_id from orch.trigger_many($1, $2::jsonb[])");
     database_.prepare("trigger", "select orch.trigger($1, $2::jsonb)");
@@ -30,7 +31,8 @@ double Bench::trigger_many(const std::string &name, long count, long chunk)
     const auto began = Clock::now();
     for (long done = 0; done < count; done += chunk) {
         std::string inputs = "{";
-        for (long i = done; i < std::min(count, done + chunk); ++i) inputs.append(i > done ? "," : "").append(R"("{\"n\":)").append(std::to_string(i)).append("}\"");
+        for (long i = done; i < std::min(count, done + chunk); ++i)
+            inputs.append(i > done ? "," : "").append(R"("{\"n\":)").append(std::to_string(i)).append("}\"");
         database_.run("trigger_many", {name, inputs + "}"});
     }
     return seconds_since(began);
@@ -60,13 +62,13 @@ void Bench::make_history(long count)
     Line("history").number("n", static_cast<double>(count)).number("s", seconds_since(began)).print();
 }
 
-/// Seconds from `began` until the database says that no run of it is open; `settled` is when the last task was.
+/// Seconds from `began` until the database says that no run of it is open; `settled` is when the last task was, where that is known.
 double Bench::until_over(const std::string &name, Clock::time_point began, double settled)
 {
     for (bool first = true;; first = false) {
-        const Rows rows =
-            database_.query("select not exists (select from orch.runs where workflow = $1 and state not in ('succeeded', 'failed', 'timed_out', 'cancelled'))", {name});
-        if (*rows.at(0, 0) == 't') return first ? settled : seconds_since(began);
+        const Rows rows = database_.query(
+            "select not exists (select from orch.runs where workflow = $1 and state not in ('succeeded', 'failed', 'timed_out', 'cancelled'))", {name});
+        if (*rows.at(0, 0) == 't') return first && settled >= 0 ? settled : seconds_since(began);
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
 }
@@ -118,7 +120,8 @@ void Bench::verify(const std::string &name, long runs, long tasks)
         " count(*) filter (where kind = 'task_succeeded') from orch.events where run_id in (select run_id from orch.runs where workflow = $1)",
         {name});
     const auto must = [](const char *what, double got, long wanted) {
-        if (std::lround(got) != wanted) throw std::runtime_error(std::string(what) + ": " + std::to_string(std::lround(got)) + " instead of " + std::to_string(wanted));
+        if (std::lround(got) != wanted)
+            throw std::runtime_error(std::string(what) + ": " + std::to_string(std::lround(got)) + " instead of " + std::to_string(wanted));
     };
     must("runs", states.number(0, 0), runs);
     must("runs that succeeded", states.number(0, 1), runs);

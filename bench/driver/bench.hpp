@@ -24,7 +24,10 @@ public:
         }
     }
     [[nodiscard]] long number(const std::string &name, long otherwise) const { return values_.contains(name) ? std::stol(values_.at(name)) : otherwise; }
-    [[nodiscard]] std::string text(const std::string &name, const std::string &otherwise) const { return values_.contains(name) ? values_.at(name) : otherwise; }
+    [[nodiscard]] std::string text(const std::string &name, const std::string &otherwise) const
+    {
+        return values_.contains(name) ? values_.at(name) : otherwise;
+    }
 
 private:
     std::map<std::string, std::string> values_;
@@ -40,9 +43,11 @@ public:
     void latency();
     void graph();
     void many_workers();
+    void map();
     void in_the_database();
     void memory();
     void restart();
+    void client();
 
 private:
     void define(const std::string &name, const std::string &tasks);

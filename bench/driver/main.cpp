@@ -9,9 +9,12 @@
 namespace {
 
 const std::map<std::string, void (orch_bench::Bench::*)()> workloads = {
-    {"W1", &orch_bench::Bench::bag},           {"W2", &orch_bench::Bench::chains},          {"W3", &orch_bench::Bench::fans},
-    {"W4", &orch_bench::Bench::latency},       {"W7", &orch_bench::Bench::graph},           {"W8", &orch_bench::Bench::many_workers},
-    {"W10", &orch_bench::Bench::in_the_database}, {"W11", &orch_bench::Bench::memory},         {"restart", &orch_bench::Bench::restart},
+    {"W1", &orch_bench::Bench::bag},        {"W2", &orch_bench::Bench::chains},
+    {"W3", &orch_bench::Bench::fans},       {"W4", &orch_bench::Bench::latency},
+    {"W7", &orch_bench::Bench::graph},      {"W8", &orch_bench::Bench::many_workers},
+    {"W9", &orch_bench::Bench::map},        {"W10", &orch_bench::Bench::in_the_database},
+    {"W11", &orch_bench::Bench::memory},    {"restart", &orch_bench::Bench::restart},
+    {"client", &orch_bench::Bench::client},
 };
 
 }  // namespace

@@ -63,13 +63,13 @@ public:
 
     void add(Line &line, double tasks)
     {
-        const Rows rows = database_.query(
-            "select sum(record_size), sum(fpi_size),"
-            " coalesce(sum(count) filter (where \"resource_manager/record_type\" = 'Transaction/COMMIT'), 0),"
-            " coalesce(sum(count) filter (where \"resource_manager/record_type\" in ('Heap/UPDATE', 'Heap/HOT_UPDATE', 'Heap/DELETE')), 0),"
-            " coalesce(sum(count) filter (where \"resource_manager/record_type\" = 'Heap/HOT_UPDATE'), 0)"
-            " from pg_get_wal_stats($1::pg_lsn, pg_current_wal_flush_lsn(), true)",
-            {from_});
+        const Rows rows =
+            database_.query("select sum(record_size), sum(fpi_size),"
+                            " coalesce(sum(count) filter (where \"resource_manager/record_type\" = 'Transaction/COMMIT'), 0),"
+                            " coalesce(sum(count) filter (where \"resource_manager/record_type\" in ('Heap/UPDATE', 'Heap/HOT_UPDATE', 'Heap/DELETE')), 0),"
+                            " coalesce(sum(count) filter (where \"resource_manager/record_type\" = 'Heap/HOT_UPDATE'), 0)"
+                            " from pg_get_wal_stats($1::pg_lsn, pg_current_wal_flush_lsn(), true)",
+                            {from_});
         line.number("wal", rows.number(0, 0) / tasks).number("fpi", rows.number(0, 1) / tasks).number("commits", rows.number(0, 2) / tasks);
         line.number("dead_made", rows.number(0, 3) / tasks).number("hot", rows.number(0, 4) / tasks);
     }

@@ -133,7 +133,8 @@ private:
     {
         const long before = settled_.fetch_add(count);
         if (goal_ == 0) return;
-        for (long tenth = before * 10 / goal_ + 1; tenth <= std::min(10L, (before + count) * 10 / goal_); ++tenth) tenths_[static_cast<size_t>(tenth - 1)] = Clock::now();
+        for (long tenth = before * 10 / goal_ + 1; tenth <= std::min(10L, (before + count) * 10 / goal_); ++tenth)
+            tenths_[static_cast<size_t>(tenth - 1)] = Clock::now();
         if (before >= goal_ || before + count < goal_) return;
         const std::lock_guard lock(mutex_);
         end_ = Clock::now();

@@ -104,7 +104,8 @@ void Bench::bag()
     holder.reset();
     verify("bag", n, n);
     database_.query("select pg_stat_force_next_flush()");
-    const Rows dead = database_.query("select sum(n_dead_tup), pg_database_size(current_database()) / 1048576 from pg_stat_all_tables where schemaname = '_orch'");
+    const Rows dead =
+        database_.query("select sum(n_dead_tup), pg_database_size(current_database()) / 1048576 from pg_stat_all_tables where schemaname = '_orch'");
     Line("left").number("dead_left", dead.number(0, 0) / static_cast<double>(n)).number("db_mb", dead.number(0, 1)).print();
 }
 
@@ -196,8 +197,11 @@ void Bench::many_workers()
     std::this_thread::sleep_for(std::chrono::duration<double>(idle_seconds));
     const double used_now = processor_of_all(database_), now = commits();
     // What asks is in the count too: its own statements.
-    Line("idle").number("workers", static_cast<double>(options_.number("workers", 8))).number("queries_per_s", std::max(0.0, now - before - 3) / idle_seconds)
-        .number("processor_pct", 100 * (used_now - used) / idle_seconds).print();
+    Line("idle")
+        .number("workers", static_cast<double>(options_.number("workers", 8)))
+        .number("queries_per_s", std::max(0.0, now - before - 3) / idle_seconds)
+        .number("processor_pct", 100 * (used_now - used) / idle_seconds)
+        .print();
 
     const double triggered = trigger_many("bag", n, n);
     const auto began = Clock::now();
@@ -206,10 +210,35 @@ void Bench::many_workers()
     const double seconds = until_over("bag", began, workers.wait(began));
     workers.finish();
     Line line("drain");
-    line.number("n", static_cast<double>(n)).number("s", seconds).number("per_s", static_cast<double>(n) / seconds).number("trigger_s", triggered).quantiles(workers.calls());
+    line.number("n", static_cast<double>(n))
+        .number("s", seconds)
+        .number("per_s", static_cast<double>(n) / seconds)
+        .number("trigger_s", triggered)
+        .quantiles(workers.calls());
     costs_.add(line, static_cast<double>(n));
     line.print();
     verify("bag", n, n);
+}
+
+void Bench::map()
+{
+    const long n = options_.number("n", 100'000);
+    const std::string tasks = R"({"each":{"handler":"noop","for_each":"{{ input.items }}"}})";
+    if (database_.query("select from orch.validate($1::text) where code = 'not_supported_yet'", {R"({"id":"map","tasks":)" + tasks + "}"}).count() > 0) {
+        Line("skipped").text("why", "this version has no maps").print();
+        return;
+    }
+    define("map", tasks);
+    std::string items;
+    for (long i = 0; i < n; ++i) items.append(i > 0 ? "," : "").append(std::to_string(i));
+    rest();
+    const auto began = Clock::now();
+    database_.run("trigger", {"map", R"({"items":[)" + items + "]}"});
+    while (database_.query("select ready from orch.queues").count() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (database_.query("select coalesce(sum(ready), 0) from orch.queues").number(0, 0) < static_cast<double>(n))
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    Line("expand").number("n", static_cast<double>(n)).number("s", seconds_since(began)).print();
+    drain_what_waits("map", n);
 }
 
 void Bench::in_the_database()

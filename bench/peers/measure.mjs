@@ -3,7 +3,8 @@
 import { administer, now, Probe, quantiles, sleep } from './lib.mjs';
 import { look, postmaster, shares } from '../processor.mjs';
 
-const [, , name, workload, repetition, ...given] = process.argv;
+const [, , name, wanted, repetition, ...given] = process.argv;
+const workload = { W5: 'W1', W6: 'W1' }[wanted] ?? wanted; // behind history, beside a snapshot
 const opts = {};
 for (const pair of given) {
     const [key, value] = pair.split('=');
@@ -29,7 +30,7 @@ await peer.open(ctx);
 if (opts.history) await peer.history(ctx, opts.history);
 if (usesPostgres) await administer(database, 'vacuum analyze', 'checkpoint');
 
-const line = { peer: name, version: peer.version, workload, tag, rep: Number(repetition), options, phases: {} };
+const line = { peer: name, version: peer.version, workload: wanted, tag, rep: Number(repetition), options, phases: {} };
 const server = () => (usesPostgres ? postmaster() : ctx.serverPid);
 async function phase(what, tasks, work) {
     const from = usesPostgres && (await probe.position()), before = look(server()), began = now();
