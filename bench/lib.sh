@@ -12,7 +12,7 @@ prepare()
     local peer wanted=''
     BENCH_PORT=$((20000 + RANDOM % 12000))
     export BENCH_PORT
-    cmake --build "$root/${BUILD:-build}/cmake" --target orch_bench -- --quiet
+    cmake --build "$root/${BUILD:-build}/cmake" --target orch_bench orch_bench_bridge -- --quiet > /dev/null
     for peer in $peers; do case $peer in orch | floor) ;; *) wanted=1 ;; esac; done
     if [ -n "$wanted" ]; then
         [ ! "$root/bench/peers/package-lock.json" -nt "$root/bench/peers/node_modules/.package-lock.json" ] || {
@@ -45,7 +45,7 @@ machine()
         --arg kernel "$(uname -r)" --arg os "$(. /etc/os-release; echo "$PRETTY_NAME")" --arg postgres "$(sql 'show server_version')" --arg at "$(date -u +%FT%TZ)" \
         --arg node "$(node --version 2> /dev/null)" --arg redis "$(redis-server --version 2> /dev/null | sed 's/.*v=\([^ ]*\).*/\1/')" \
         --arg commit "$(git -C "$root" describe --always --dirty 2> /dev/null)" \
-        --argjson settings "$(sql "select jsonb_object_agg(name, setting || coalesce(unit, '')) from pg_settings where name in
+        --argjson settings "$(sql "select jsonb_object_agg(name, current_setting(name)) from pg_settings where name in
             ('fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size', 'checkpoint_timeout', 'wal_level', 'shared_preload_libraries')")" \
         '{machine: {cpu: $cpu, cores: $cores, memory_gib: $mem, kernel: $kernel, os: $os}, postgres: $postgres, node: $node, redis: $redis, commit: $commit, at: $at, settings: $settings}'
 }
