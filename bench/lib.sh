@@ -13,7 +13,7 @@ prepare()
     BENCH_PORT=$((20000 + RANDOM % 12000))
     export BENCH_PORT
     cmake --build "$root/${BUILD:-build}/cmake" --target orch_bench orch_bench_bridge -- --quiet > /dev/null
-    for peer in $peers; do case $peer in orch | floor) ;; *) wanted=1 ;; esac; done
+    for peer in $peers; do case $peer in orch | floor | bridge) ;; *) wanted=1 ;; esac; done
     if [ -n "$wanted" ]; then
         [ ! "$root/bench/peers/package-lock.json" -nt "$root/bench/peers/node_modules/.package-lock.json" ] || {
             say 'the peers come from the npm registry (700 MB)'
@@ -80,7 +80,7 @@ measure()
 # What Postgres can do on this machine with nothing around it: scripts of bench/floor by pgbench, over the same kind of connection as the rest.
 floor()
 {
-    picked floor floor || { [[ " $peers " == *' floor '* ]] && [[ " $works " =~ ' W1 ' ]]; } || return 0
+    picked floor floor || picked floor W1 || return 0
     sql 'drop database if exists bench_floor with (force)'
     sql 'create database bench_floor'
     PGDATABASE=bench_floor sql 'create extension pg_walinspect'
@@ -110,4 +110,16 @@ one_floor()
         '{peer: "floor", workload: "floor", tag: $name, rep: $rep, phases: {floor: {per_s: $rate, wal: $wal}}}' >> "$results"
     say "floor $name: $(awk "BEGIN {printf \"%d\", $tps * $batch}") a second"
     export PGDATABASE=orch_test
+}
+
+over_http()
+{
+    local text
+    picked bridge bridge || return 0
+    if text=$("$root/bench/bridge" 1000 2>> "$BENCH_DIR/errors"); then
+        jq -cn --arg text "$text" '{bridge: $text}' >> "$results"
+        say 'what HTTP adds is measured'
+    else
+        jq -cn '{failed: "bridge", workload: "HTTP", why: "see the log of bench/bridge"}' >> "$results"
+    fi
 }

@@ -5,7 +5,7 @@ import { aims } from './aims.mjs';
 import { plot } from './plot.mjs';
 import { Results, show, spread } from './results.mjs';
 
-const names = { orch: 'orch', code: 'orch, durable code', graphile: 'graphile-worker', pgboss: 'pg-boss', bullmq: 'BullMQ on Redis', bullmqpg: 'BullMQ on Postgres', dbos: 'DBOS', absurd: 'Absurd',
+const names = { orch: 'orch', code: 'orch in TypeScript', graphile: 'graphile-worker', pgboss: 'pg-boss', bullmq: 'BullMQ on Redis', bullmqpg: 'BullMQ on Postgres', dbos: 'DBOS', absurd: 'Absurd',
     restate: 'Restate', openworkflow: 'openworkflow', pgflow: 'pgflow', worldpg: 'Workflow SDK on Postgres' };
 const floors = { two_1: 'take and complete one, two transactions, 8 clients', one_1: 'complete one and take the next in one transaction, 8 clients', two_50: 'take and complete 50, two transactions, 4 clients',
     two_500: 'take and complete 500, two transactions, 4 clients', rows_1: "a settle's and a lease's rows of orch, one transaction, 8 clients", rows_50: "a settle's and a lease's rows of orch by 50, 4 clients", rows_500: "a settle's and a lease's rows of orch by 500, 4 clients",
@@ -44,6 +44,17 @@ function report(results, list, picture) {
     }
     out.push('## Rates', '', ...table(['', 'W1 trigger/s', 'W1 drain/s', 'of bare rows', 'W2 steps/s', 'W3 tasks/s', 'W4 p50 ms', 'W4 p99 ms', 'foreign %'], rows));
 
+    const beside = [];
+    for (const peer of results.peers()) {
+        for (const [workload, tag] of [['W5', 'history'], ['W6', 'held']]) {
+            const figure = results.figure(peer, workload, tag, 'drain', 'per_s'), first = results.of(peer, workload, tag)[0];
+            const without = results.of(peer, 'W1', 'large').some((line) => line.phases.drain.n === first?.phases.drain.n) ? 'large' : '';
+            const rate = results.figure(peer, 'W1', without, 'drain', 'per_s');
+            if (figure && rate) beside.push([names[peer] ?? peer, workload === 'W5' ? `${show(Number(first.options.history))} finished before` : 'an old snapshot held', show(first.phases.drain.n), spread(rate), spread(figure), show(figure.median / rate.median)]);
+        }
+    }
+    out.push('## Behind history, beside a snapshot', '', ...table(['', '', 'tasks', 'W1 drain/s without', 'with', 'ratio'], beside));
+
     const costs = [], done = new Set();
     for (const { peer, workload, tag = '' } of results.lines) {
         if (peer === 'floor' || done.has(peer + workload + tag)) continue;
@@ -80,6 +91,7 @@ function report(results, list, picture) {
         }
     }
     out.push('## orch alone', '', ...table(['', ''], alone));
+    if (results.bridge) out.push('## What HTTP adds', '', '```', results.bridge, '```', '');
     if (results.leftOut.length || results.failed.length) out.push('## Left out', '', ...results.leftOut.map(([peer, why]) => `- ${peer}: ${why}`), ...results.failed.map((line) => `- ${line.failed} ${line.workload} failed: ${line.why}`), '');
     return out.join('\n');
 }

@@ -13,6 +13,7 @@ export class Results {
         this.lines = lines.filter((line) => line.peer);
         this.machine = lines.find((line) => line.machine);
         this.leftOut = [...new Map(lines.filter((line) => line.left_out).map((line) => [line.left_out, line.why]))];
+        this.bridge = lines.find((line) => line.bridge)?.bridge;
         this.failed = lines.filter((line) => line.failed);
     }
     static read(file) {
