@@ -147,9 +147,10 @@ void Bench::latency()
     times.clear();
     costs_.begin();
     Line("latency").text("at", "begin").print();
+    const auto began = Clock::now();
     for (long i = 0; i < runs; ++i) time_alone("chain", times);
     Line line("latency");
-    line.number("n", static_cast<double>(runs)).quantiles(times);
+    line.number("n", static_cast<double>(runs * length)).number("s", seconds_since(began)).quantiles(times);
     costs_.add(line, static_cast<double>(runs * length));
     line.print();
     workers.finish();
