@@ -29,6 +29,7 @@ prepare()
     [ -s "${ABSURD_SQL:-}" ] || leave_out absurd 'ABSURD_SQL does not name its absurd.sql'
     [ -s "${PGMQ_SQL:-}" ] || leave_out pgflow 'PGMQ_SQL does not name pgmq.sql'
     command -v redis-server > /dev/null || leave_out bullmq 'there is no redis-server'
+    [ "$(id -u)" = 0 ] || leave_out restate 'a network namespace of its own takes root'
 }
 
 leave_out()
@@ -81,7 +82,7 @@ measure()
 floor()
 {
     picked floor floor || picked floor W1 || return 0
-    sql 'drop database if exists bench_floor with (force)'
+    PGOPTIONS='-c client_min_messages=warning' sql 'drop database if exists bench_floor with (force)'
     sql 'create database bench_floor'
     PGDATABASE=bench_floor sql 'create extension pg_walinspect'
     #        name        script  clients batch turns
