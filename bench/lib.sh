@@ -64,7 +64,7 @@ measure()
         *) program=("$root/bench/peers/measure.mjs" "$peer") ;;
     esac
     for try in 1 2 3; do
-        if ! line=$(timeout -k 10 "${BENCH_LIMIT:-600}" "${box[@]}" node "${program[@]}" "$work" "$rep" "$@" 2>> "$BENCH_DIR/errors" | grep '^{"peer"'); then
+        if ! line=$(timeout -k 10 "${BENCH_LIMIT:-$([ -n "$full" ] && echo 7200 || echo 600)}" "${box[@]}" node "${program[@]}" "$work" "$rep" "$@" 2>> "$BENCH_DIR/errors" | grep '^{"peer"'); then
             say "$peer $work $* FAILED: $(tail -n 3 "$BENCH_DIR/errors" | tr '\n' ' ')"
             jq -cn --arg peer "$peer" --arg work "$work" --arg why "$(tail -n 1 "$BENCH_DIR/errors")" '{failed: $peer, workload: $work, why: $why}' >> "$results"
             return 0

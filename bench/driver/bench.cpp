@@ -117,7 +117,8 @@ void Bench::verify(const std::string &name, long runs, long tasks)
     const Rows states = database_.query("select count(*), count(*) filter (where state = 'succeeded') from orch.runs where workflow = $1", {name});
     const Rows events = database_.query(
         "select count(*) filter (where kind = 'run_triggered'), count(*) filter (where kind = 'run_succeeded'), count(*) filter (where kind = 'task_started'),"
-        " count(*) filter (where kind = 'task_succeeded') from orch.events where run_id in (select run_id from orch.runs where workflow = $1)",
+        " count(*) filter (where kind = 'task_succeeded') from orch.events where run_id in (select run_id from orch.runs where workflow = $1)"
+        " and run_id >= (select run_id from orch.runs where workflow = $1 order by run_id limit 1)",
         {name});
     const auto must = [](const char *what, double got, long wanted) {
         if (std::lround(got) != wanted)
