@@ -19,9 +19,11 @@ packages = build-essential cmake pkg-config postgresql-$(PG_MAJOR) postgresql-se
 packages_of_tests = libgtest-dev openssl postgresql-$(PG_MAJOR)-pgtap postgresql-$(PG_MAJOR)-plpgsql-check libtap-parser-sourcehandler-pgtap-perl \
 	clang-format-16 clang-tidy-16 shellcheck python3-mypy python3-pyflakes redis-server pgbouncer curl jq python3-jsonschema prometheus python3-prometheus-client chromium
 packages_of_soak = clang-16 libclang-rt-16-dev xxd sqlsmith
+packages_of_bench = jq redis-server iproute2
 # Node and npm are Debian's only where nobody else has brought them: worker-client/typescript/build looks for one of 20 or newer.
 wanted = $(packages) $(packages_of_tests) $(if $(shell command -v npm),,nodejs npm)
 deps-soak: wanted += $(packages_of_soak)
+deps-bench: wanted += $(packages_of_bench)
 
 as_root = $(if $(filter 0,$(shell id -u)),,sudo)
 # Only where somebody else owns the place: a PostgreSQL of one's own, or a DESTDIR, needs no rights.
@@ -34,7 +36,8 @@ help:  ## this list
 
 deps:  ## install the Debian packages that building and testing need
 deps-soak:  ## those and what fuzzing needs
-deps deps-soak:
+deps-bench:  ## those and what the benchmarks need; their peers come from npm when they are run
+deps deps-soak deps-bench:
 	@missing=$$({ dpkg-query -W -f='$${Package} $${db:Status-Abbrev}\n' $(wanted) 2>/dev/null || true; } | awk '$$2 == "ii" {print $$1}' | sort -u \
 		| comm -13 - <(printf '%s\n' $(wanted) | sort -u)); \
 	if [ -z "$$missing" ]; then echo "all packages are here"; exit 0; fi; \
@@ -71,9 +74,11 @@ check: install tests typescript  ## run every test; `make check TEST=name` runs 
 soak: deps-soak install  ## the long tests: big graphs, held snapshots, fuzzing; `make soak TEST=name`
 	@test/run --soak $(TEST)
 
-bench: install  ## what the HTTP bridge adds to the SQL that it runs; see bench/README.md
-	@cmake --build $(BUILD)/cmake -j $(JOBS) --target orch_bench_bridge -- --quiet
-	@bench/run
+bench: deps-bench install  ## orch beside its peers, some fifteen minutes; bench/results/latest.md
+	@bench/run $(BENCH)
+
+bench-full: deps-bench install  ## all peers, a million runs, ten million behind them: hours
+	@bench/run -f $(BENCH)
 
 drill: install  ## kill all workers while runs are active, and report from the history how each task came back
 	@test/drill
@@ -104,6 +109,6 @@ hooks:  ## before each commit: the format of what is staged and the quick tests
 clean:  ## remove what was built
 	@rm -rf $(BUILD)
 
-.PHONY: all help deps deps-soak extension programs tests install typescript check soak bench drill demo demo-dead-letter demo-stop format lint hooks clean
+.PHONY: all help deps deps-soak deps-bench extension programs tests install typescript check soak bench bench-full drill demo demo-dead-letter demo-stop format lint hooks clean
 .DEFAULT_GOAL := all
 
