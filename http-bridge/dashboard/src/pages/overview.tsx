@@ -1,15 +1,17 @@
 // What goes on now: from the metrics, which cost the same however many runs there have been.
 import { useQuery } from '@tanstack/react-query';
-import { useCallback, useEffect, useMemo } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { get } from '../api/client';
 import { quantile, type Metrics } from '../api/metrics';
 import type { Check, Event, Page, Queue, Run, Worker } from '../api/types';
+import { useMay } from '../app/session';
 import { useMetricsHistory } from '../app/metricsHistory';
 import { useFeed, useFeedStatus } from '../app/useFeed';
 import { Chart, type Series } from '../charts/Chart';
 import { rates } from '../charts/rates';
 import {
+    Button,
     Duration,
     Empty,
     Failure,
@@ -28,6 +30,8 @@ import {
 import { applyRunEvents } from './runEvents';
 import { useQueryClient } from '@tanstack/react-query';
 import css from './overview.module.css';
+
+const LoadDemo = lazy(async () => ({ default: (await import('../demo/LoadDemo')).LoadDemo }));
 
 const shown = 15 * 60_000;
 const perSecond = (value: number): string =>
@@ -291,6 +295,8 @@ function Latencies({ history }: { history: readonly Metrics[] }) {
 function LatestRuns() {
     const client = useQueryClient();
     const [, navigate] = useLocation();
+    const admin = useMay('admin');
+    const [demo, setDemo] = useState(false);
     const key = ['runs', 'latest'];
     const runs = useQuery({ queryKey: key, queryFn: ({ signal }) => get<Page<Run>>('/runs', { limit: 12 }, signal), staleTime: 30_000 });
     const onEvents = useCallback(
@@ -317,9 +323,16 @@ function LatestRuns() {
     if (runs.isError) return <Failure error={runs.error} onRetry={() => void runs.refetch()} />;
     if (runs.data.items.length === 0)
         return (
-            <Empty icon="runs" title="Nothing has run yet">
-                Trigger a workflow and it is here at once.
-            </Empty>
+            <>
+                <Empty icon="runs" title="Nothing has run yet" actions={admin && <Button onClick={() => setDemo(true)}>Load the demo</Button>}>
+                    Trigger a workflow and it is here at once.
+                </Empty>
+                {demo && (
+                    <Suspense>
+                        <LoadDemo onClose={() => setDemo(false)} />
+                    </Suspense>
+                )}
+            </>
         );
     return (
         <table className={css.table}>
