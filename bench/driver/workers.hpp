@@ -146,10 +146,13 @@ private:
         worker.database.send("wait", {worker.id});
         pollfd places[] = {{worker.database.socket(), POLLIN, 0}, {stop_, POLLIN, 0}};
         poll(places, 2, -1);
-        if ((places[0].revents & POLLIN) == 0) {
+        // Bytes that the server reads together with the call do not end it, so one nudge may be too early.
+        int nudges = 0;
+        for (; (places[0].revents & POLLIN) == 0; ++nudges) {
             worker.database.nudge();
-            worker.database.receive();
+            poll(places, 1, 50);
         }
+        for (; nudges > 0; --nudges) worker.database.receive();
         worker.database.receive();
     }
 
