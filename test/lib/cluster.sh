@@ -23,7 +23,8 @@ cluster_directory()
 cluster_port()
 {
     local port
-    while port=$((20000 + RANDOM)); do
+    # Below those that the system gives to outgoing connections.
+    while port=$((10000 + RANDOM % 22000)); do
         (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null || { echo "$port"; return; }
     done
 }

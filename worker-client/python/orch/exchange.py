@@ -200,7 +200,8 @@ class Exchange:
         if leased:
             worker.last_work, self._fruitless, self._pauses = time.monotonic(), 0, pauses()
         if free > 0:
-            self._hungry = len(leased) == free
+            # A handler that has come open since it was told to be full is to be told anew: nothing else may ever end.
+            self._hungry = len(leased) == free or not set(worker.served()) <= set(self._registered or ())
         if unwanted := worker.start(leased):
             session.send(RELEASE, array(unwanted))
 

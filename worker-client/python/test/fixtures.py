@@ -39,6 +39,14 @@ async def narrow(task, input):
     return narrow.most
 
 
+@orch.task(concurrency=1)
+async def gated(task, input):
+    (PLACE / "gated").touch()
+    while not (PLACE / "open").exists():
+        await asyncio.sleep(0.01)
+    (PLACE / "ended").touch()
+
+
 @orch.task()
 async def deaf(task, input):
     while True:

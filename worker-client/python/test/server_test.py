@@ -158,6 +158,19 @@ class ServerTest(unittest.TestCase):
         most = self.sql("select max(output::int) from orch.tasks where run_id = %s and task_id <> 'other'", run)
         self.assertEqual(most, 2)
 
+    def test_a_handler_that_ends_while_the_engine_is_told_that_it_is_full_is_not_forgotten(self):
+        worker = self.worker("--concurrency", "4")
+        with psycopg.connect(URL) as holder:
+            holder.execute("select from _orch.worker where worker = %s for update", [worker.name])
+            run = self.run_of(**{f"t{n}": {"handler": "gated"} for n in range(2)})
+            self.until("the first", (self.place / "gated").exists)
+            told = "select exists (select from pg_stat_activity where query like 'select orch.worker_start%%' and wait_event_type = 'Lock')"
+            self.until("what the engine is told", lambda: self.sql(told))
+            (self.place / "open").touch()
+            self.until("the end of the first", (self.place / "ended").exists)
+            holder.rollback()
+        self.assertIsNotNone(self.client.result(run, timeout=30))
+
     def test_prints_are_lines_of_the_log(self):
         self.worker()
         run = self.run_of(loud={"handler": "loud"})

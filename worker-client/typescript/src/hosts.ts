@@ -80,7 +80,9 @@ export function poolOf(database: Database, max?: number): pg.Pool {
 
 /** A connection of the pool for the length of `work`; it is no more where that failed, so that nothing of it stays open. */
 export async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect();
+    const client = await pool.connect().catch((cause: unknown) => {
+        throw new OrchError(cause);
+    });
     const broken = () => {}; // the statement that is under way fails too
     client.on('error', broken);
     let failed = true;

@@ -91,6 +91,41 @@ test('a handler has no more tasks at once than it may, and holds up no other', a
     });
 });
 
+test('a handler that ends while the engine is told that it is full is not forgotten', async () => {
+    const workflow = await single('opens');
+    let here = 0,
+        ended = 0,
+        open = false;
+    const opens = defineTask(
+        'opens',
+        async () => {
+            here++;
+            await until('the gate', () => open);
+            ended++;
+        },
+        { concurrency: 1 },
+    );
+    await working(
+        [opens, defineTask('other', () => 1)],
+        async (worker) => {
+            const holder = await db.connect();
+            await holder.query('begin');
+            await holder.query('select from _orch.worker where worker = $1 for update', [worker.id]);
+            const runs = await orch.triggerMany(workflow, [{ n: 1 }, { n: 2 }]);
+            await until('the first', () => here === 1);
+            const told = "select exists (select from pg_stat_activity where query like 'select orch.worker_start%' and wait_event_type = 'Lock')";
+            await until('what the engine is told', () => one(told));
+            open = true;
+            await until('the end of the first', () => ended === 1);
+            await sleep(0);
+            await holder.query('rollback');
+            holder.release();
+            for (const run of runs) await run.result('30 s');
+        },
+        { concurrency: 4 },
+    );
+});
+
 test('an isolated handler is killed with all it started, at its timeout and at a cancel', async () => {
     const workflow = await single('deaf', { timeout_seconds: 1, retries: 0 });
     const deaf = defineTask('deaf', new URL('./deaf.js', import.meta.url));

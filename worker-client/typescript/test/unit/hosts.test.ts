@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
+import { Client } from '../../src/index.js';
 import { hostsOf, pause, pooledOf } from '../../src/hosts.js';
 
 const read = (url: string) => {
@@ -45,4 +46,11 @@ test('pauses grow from 100 ms to 2 s', () => {
         const ms = pause(vain);
         assert.ok(ms >= least && ms < 2 * least, `${ms}`);
     }
+});
+
+test('a server that is away is told of as a connection that broke', async () => {
+    const client = new Client('postgresql://nobody@/nothing?host=/nowhere&port=1');
+    for (const asked of [client.result('00000000-0000-7000-8000-000000000000', '1 s'), client.status('00000000-0000-7000-8000-000000000000')])
+        await assert.rejects(asked, { name: 'OrchError', code: '08006', poisonsConnection: true });
+    await client.close();
 });
