@@ -73,6 +73,35 @@ test('a run is cancelled from its page, and another is retried there', async ({ 
     await expect.poll(() => sql(`select count(*) from orch.attempts where run_id = '${failed}'`)).toBe('2');
 });
 
+test('a run is made again, erased and deleted, by its name and for a reason', async ({ page, open }) => {
+    const workflow = fresh('again');
+    await register({ id: workflow, tasks: { only: { noop: true, input: '{{ input }}' } } });
+    const run = await trigger(workflow, { input: { secret: 'told to nobody' } });
+    await runReaches(run, 'succeeded');
+    await open(`/runs/${run}`, 'admin');
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await dialog(page).locator('button[type=submit]').click();
+    await expect.poll(() => runOf(page)).not.toBe(run);
+    const again = runOf(page);
+    await runReaches(again, 'succeeded');
+
+    await page.getByRole('button', { name: 'Erase' }).click();
+    await expect(dialog(page).locator('button[type=submit]')).toBeDisabled();
+    await dialog(page).getByLabel('Reason').fill('asked for');
+    await dialog(page).getByRole('button', { name: 'Erase' }).click();
+    await expect.poll(() => sql(`select input::text from orch.runs where run_id = '${again}'`)).not.toContain('told to nobody');
+    await expect(dialog(page)).toBeHidden();
+
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await dialog(page).getByLabel('Reason').fill('asked for');
+    await expect(dialog(page).locator('button[type=submit]')).toBeDisabled();
+    await dialog(page).getByLabel(`Type ${workflow} to confirm`).fill(workflow);
+    await dialog(page).getByRole('button', { name: 'Delete' }).click();
+    await expect.poll(() => sql(`select count(*) from orch.runs where run_id = '${again}'`)).toBe('0');
+    await expect(page).toHaveURL(/\/runs$/);
+    expect(await sql(`select count(*) from orch.runs where run_id = '${run}'`)).toBe('1');
+});
+
 test('an approval is given on the page of its run', async ({ page, open }) => {
     const workflow = fresh('asks');
     await register({ id: workflow, tasks: { ask: { approval: {} }, then: { noop: true, dependencies: ['ask'] } } });
