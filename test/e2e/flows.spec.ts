@@ -28,6 +28,28 @@ test('definitions are dropped on the page, looked through and stored', async ({ 
     expect((await call('viewer', 'GET', `/workflows/${bad}`)).status).toBe(404);
 });
 
+test('a definition is edited: its problem is told at its place, and the next version is stored', async ({ page, open }) => {
+    const workflow = fresh('edited');
+    await register({ id: workflow, tasks: { a: { noop: true } } });
+    await open(`/workflows/${workflow}/edit`, 'admin');
+    const editor = page.getByRole('textbox').and(page.locator('[contenteditable=true]'));
+    const write = async (text: string): Promise<void> => {
+        await editor.click();
+        await page.keyboard.press('Control+a');
+        await page.keyboard.insertText(text);
+    };
+    await expect(editor).toContainText(workflow);
+    await write(`id: ${workflow}\ntasks:\n  a: {noop: true, retires: 3}\n`);
+    await expect(page.locator('#main')).toContainText('1 problem');
+    await page.getByRole('tab', { name: /^Problems/ }).click();
+    await expect(page.locator('#main')).toContainText('Did you mean "retries"?');
+    await expect(page.getByRole('button', { name: /^Store/ })).toBeDisabled();
+    await write(`id: ${workflow}\ntasks:\n  a: {noop: true}\n  b: {noop: true, dependencies: [a]}\n`);
+    await page.getByRole('button', { name: /^Store/ }).click();
+    await dialog(page).locator('button[type=submit]').click();
+    await expect.poll(() => sql(`select max(version) from orch.workflows where workflow = '${workflow}'`)).toBe('2');
+});
+
 test('a workflow is triggered with an input, its run watched to the end', async ({ page, open }) => {
     const workflow = fresh('greets');
     await register({
@@ -114,7 +136,7 @@ test('an approval is given on the page of its run', async ({ page, open }) => {
     await expect(page.locator('#main h1').locator('xpath=..')).toContainText('succeeded');
 });
 
-test('many runs are cancelled at once from the list', async ({ page, open }) => {
+test('many runs are cancelled at once from the list, and retried', async ({ page, open }) => {
     const workflow = fresh('waits');
     await register({ id: workflow, tasks: { hear: { signal: { name: 'never' } } } });
     for (let i = 0; i < 3; i++) await trigger(workflow);
@@ -129,4 +151,16 @@ test('many runs are cancelled at once from the list', async ({ page, open }) => 
         .getByRole('button', { name: /^Cancel 3/ })
         .click();
     await expect.poll(async () => (await get<{ items: unknown[] }>(`/runs?workflow=${workflow}&state=cancelled`)).items.length).toBe(3);
+
+    await page.goto(`/runs?workflow=${workflow}&state=cancelled`);
+    await expect(page.locator('#main [role=row][aria-selected]')).toHaveCount(3);
+    await page.getByLabel('Choose all').check();
+    await page
+        .getByRole('button', { name: /^Retry/ })
+        .first()
+        .click();
+    await dialog(page)
+        .getByRole('button', { name: /^Retry 3/ })
+        .click();
+    await expect.poll(() => sql(`select count(*) from orch.runs where workflow = '${workflow}' and state = 'running'`)).toBe('3');
 });
